@@ -1,0 +1,1 @@
+"""The log between collectors and analyzers: in memory, in SQLite, or Kafka."""

@@ -1,0 +1,1 @@
+"""What every stage needs: clock, settings, errors, text, logs and metrics."""

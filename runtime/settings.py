@@ -1,0 +1,232 @@
+"""The one reader of config and environment: a folder of TOML and rule files in, a Config out."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from runtime.config import (
+    AlertRules,
+    CalendarFile,
+    Config,
+    RuleFile,
+    RuleLine,
+    Settings,
+    SourcesFile,
+    Topic,
+    Unit,
+    UnitsFile,
+)
+from runtime.errors import ConfigError
+from schemas.posts import Owed
+
+SHIPPED = Path(__file__).parent / "defaults"
+USER = Path("config")
+OWED_ORDER = (Owed.CLAIM_TO_VERIFY, Owed.COMPLAINT, Owed.SUGGESTION, Owed.QUESTION)
+_HEADER = re.compile(r"^@([a-z-]+)(?:\s+(.*))?$")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ConfigProblems(ConfigError):
+    """All that is wrong in a config folder, a line each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def load_config(directory: Path | None = None) -> Config:
+    """Read `directory`, else config/ if there is one, else the shipped rules.
+
+    A file that a folder lacks is taken from the shipped ones. Raises ConfigProblems with every
+    problem found: file, key, finding and remedy.
+    """
+    folder = directory or (USER if USER.is_dir() else SHIPPED)
+    if not folder.is_dir():
+        raise ConfigProblems(
+            [f"{folder}: no such folder; `huisheng init` writes one to start from"]
+        )
+    problems: list[str] = []
+    settings = _read(folder, "huisheng.toml", Settings, problems)
+    sources = _read(folder, "sources.toml", SourcesFile, problems)
+    units = _read(folder, "units.toml", UnitsFile, problems)
+    alerts = _read(folder, "alerts.toml", AlertRules, problems)
+    calendar = _read(folder, "calendar.toml", CalendarFile, problems)
+    topics = _topics(folder, problems)
+    danger = _rule_file(_place(folder, "danger.txt"), problems)
+    owed = tuple(_rule_file(_place(folder, f"owed/{kind}.txt"), problems) for kind in OWED_ORDER)
+    if sources:
+        problems += _duplicates(folder / "sources.toml", "source", [s.id for s in sources.source])
+    if units:
+        problems += _unit_problems(folder / "units.toml", units.unit)
+    if alerts:
+        problems += _unknown_topics(folder / "alerts.toml", alerts, topics)
+    if problems or not (settings and sources and units and alerts and calendar):
+        raise ConfigProblems(problems)
+    return Config(
+        directory=folder,
+        settings=settings,
+        sources=sources.source,
+        units=units.unit,
+        alerts=alerts,
+        periods=calendar.period,
+        topics=topics,
+        danger=danger,
+        owed=owed,
+    )
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / name if (folder / name).exists() else SHIPPED / name
+
+
+def _read(folder: Path, name: str, model: type[Model], problems: list[str]) -> Model | None:
+    path = folder / name
+    try:
+        table = tomllib.loads(path.read_text("utf-8-sig")) if path.exists() else {}
+        return model(**table)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{path}: not TOML: {error}; mend that line")
+    except UnicodeDecodeError as error:
+        problems.append(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8")
+    except ValidationError as error:
+        problems += [_problem(path, model, item) for item in error.errors()]
+    return None
+
+
+def _problem(path: Path, model: type[BaseModel], item: Any) -> str:
+    """One line of pydantic's findings: file: key: finding; remedy."""
+    location: tuple[str | int, ...] = item["loc"]
+    key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location)
+    name = key.lstrip(".")
+    place = f"{path}: {name}"
+    overridden = "HUISHENG_" + "__".join(str(part).upper() for part in location)
+    if overridden in os.environ:
+        place = f"environment {overridden}"
+    if item["type"] == "extra_forbidden":
+        return f"{place}: unknown key; {_known_keys(model, location)}"
+    if item["type"] == "missing":
+        return f"{place}: is missing; add it"
+    found = str(item["input"])
+    shown = found if len(found) <= 60 else found[:57] + "..."
+    return f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}, got {shown!r}; {_remedy(item)}"
+
+
+def _remedy(item: Any) -> str:
+    kind: str = item["type"]
+    if kind.startswith(("int", "float")) or kind in ("greater_than", "greater_than_equal"):
+        return "write a number within the range, without quotes"
+    if kind.startswith("bool"):
+        return "write true or false"
+    if kind == "string_pattern_mismatch":
+        return "use lower-case letters, digits, - _ . (at most 64)"
+    if kind.startswith("url"):
+        return "write a full http:// or https:// address"
+    return "see the comments in the file that `huisheng init` writes"
+
+
+def _known_keys(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
+    table: Any = model
+    for part in location[:-1]:
+        if isinstance(part, str) and table is not None:
+            table = _model_of(table.model_fields[part].annotation)
+    known = sorted(table.model_fields) if table is not None else []
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_of(part))), None)
+
+
+def _duplicates(path: Path, table: str, keys: Sequence[str]) -> list[str]:
+    first: dict[str, int] = {}
+    problems = []
+    for number, key in enumerate(keys, 1):
+        if key in first:
+            problems.append(
+                f"{path}: {table}[{number}].id: {key!r} is already the id of "
+                f"{table}[{first[key]}]; give each its own"
+            )
+        first.setdefault(key, number)
+    return problems
+
+
+def _unit_problems(path: Path, units: Sequence[Unit]) -> list[str]:
+    owner: dict[str, str] = {}
+    problems = []
+    for number, unit in enumerate(units, 1):
+        for alias in (unit.name, *unit.aliases):
+            if owner.setdefault(alias, unit.name) != unit.name or (
+                alias == unit.name and any(unit.name == u.name for u in units[: number - 1])
+            ):
+                problems.append(
+                    f"{path}: unit[{number}]: {alias!r} already names {owner[alias]!r}; "
+                    "a name or alias belongs to one unit"
+                )
+    return problems
+
+
+def _unknown_topics(path: Path, alerts: AlertRules, topics: Sequence[Topic]) -> list[str]:
+    known = {topic.key for topic in topics}
+    return [
+        f"{path}: key_topics: no topic {key!r}; known: {', '.join(sorted(known))}"
+        for key in alerts.key_topics
+        if key not in known
+    ]
+
+
+def _topics(folder: Path, problems: list[str]) -> tuple[Topic, ...]:
+    place = _place(folder, "topics")
+    topics = (_topic(path, problems) for path in sorted(place.glob("*.txt")))
+    return tuple(topic for topic in topics if topic)
+
+
+def _topic(path: Path, problems: list[str]) -> Topic | None:
+    rules = _rule_file(path, problems)
+    header: dict[str, str] = {}
+    lines = []
+    for line in rules.lines:
+        found = _HEADER.match(line.text)
+        if found:
+            header[found[1]] = (found[2] or "").strip()
+        else:
+            lines.append(line)
+    unknown = sorted(set(header) - {"name", "name-en", "harm", "no-matter"})
+    if unknown:
+        problems.append(
+            f"{path}: @{unknown[0]}: unknown; known here: @name, @name-en, @harm, @no-matter"
+        )
+    try:
+        return Topic(
+            key=path.stem,
+            name=header.get("name", path.stem),
+            name_en=header.get("name-en", path.stem),
+            harm="harm" in header,
+            forms_matter="no-matter" not in header,
+            rules=RuleFile(path=rules.path, lines=tuple(lines)),
+        )
+    except ValidationError as error:
+        problems += [_problem(path, Topic, item) for item in error.errors()]
+        return None
+
+
+def _rule_file(path: Path, problems: list[str]) -> RuleFile:
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problems.append(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8")
+        text = ""
+    except FileNotFoundError:
+        problems.append(f"{path}: no such file; `huisheng init` writes one to start from")
+        text = ""
+    lines = (RuleLine(number=n, text=t.strip()) for n, t in enumerate(text.splitlines(), 1))
+    return RuleFile(path=str(path), lines=tuple(lines))

@@ -1,0 +1,1 @@
+"""The words that every room shares: posts, matters, and their JSON form."""

@@ -1,0 +1,137 @@
+"""One public item on its way from a feed to a stored row. No type here has a field for a person."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class SourceKind(StrEnum):
+    """Who publishes; only `news` counts as an outlet, `notice` is an office's own site."""
+
+    FORUM = "forum"
+    SOCIAL = "social"
+    PORTAL = "portal"
+    NEWS = "news"
+    NOTICE = "notice"
+
+
+class Owed(StrEnum):
+    """The answer that an office owes; every value but `mention` makes the post a concern."""
+
+    QUESTION = "question"
+    COMPLAINT = "complaint"
+    SUGGESTION = "suggestion"
+    CLAIM_TO_VERIFY = "claim_to_verify"
+    MENTION = "mention"
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One public item as a document gives it: the object of `parse`, `tag` and `replay`.
+
+    `thread_id` is the thread the post belongs to (for a reply, the id of its opening post).
+    `published_at` is None when the document gives no time that can be read.
+    """
+
+    id: str
+    source: str
+    source_kind: SourceKind
+    url: str
+    title: str
+    body: str
+    published_at: datetime | None
+    seen_at: datetime | None = None
+    updated_at: datetime | None = None
+    thread_id: str | None = None
+    thread_title: str | None = None
+    replies: int | None = None
+    views: int | None = None
+
+
+class RawPost(Post, frozen=True, kw_only=True, tag_field="schema", tag="post/1"):
+    """A post on the bus. `seen_at` is when a collector first saw it.
+
+    `counted_at` (published, but never after `seen_at`; else `seen_at`) is fixed at first sight and
+    never changes by an edit, because it is part of the key under which the post is stored.
+    """
+
+    seen_at: datetime
+    counted_at: datetime
+
+
+class Engagement(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="engagement/1"):
+    """Reply and view numbers of a known post, as read at `at`; None where none are told."""
+
+    source: str
+    id: str
+    counted_at: datetime
+    at: datetime
+    replies: int | None
+    views: int | None
+
+
+class PollOutcome(StrEnum):
+    """How a poll went; only the first two leave the source covered."""
+
+    OK = "ok"
+    NOT_MODIFIED = "not_modified"
+    HTTP_ERROR = "http_error"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    TOO_LARGE = "too_large"
+    NOT_A_FEED = "not_a_feed"
+
+
+COVERING = (PollOutcome.OK, PollOutcome.NOT_MODIFIED)
+
+
+class Poll(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="poll/1"):
+    """One fetch of one source: what was read and how it went. `message` says finding and remedy."""
+
+    source: str
+    at: datetime
+    outcome: PollOutcome
+    status: int | None
+    listed: int
+    new: int
+    bytes: int
+    message: str
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a tag stands: the rule's words, or the model's strongest features with its score."""
+
+    tag: str
+    by: str
+    words: tuple[str, ...]
+    score: float | None = None
+
+
+class Tags(msgspec.Struct, frozen=True, kw_only=True):
+    """What the analyzers say of a post. `topics`: most central first; `units`: canonical names."""
+
+    topics: tuple[str, ...]
+    units: tuple[str, ...]
+    owed: Owed
+    danger: bool
+    sensitivity: int
+    department: str | None
+    story_id: str
+    why: tuple[Why, ...]
+
+    @property
+    def category(self) -> str | None:
+        return self.topics[0] if self.topics else None
+
+    @property
+    def concern(self) -> bool:
+        return self.owed is not Owed.MENTION
+
+
+class TaggedPost(msgspec.Struct, frozen=True, kw_only=True):
+    """A post with its tags and `site` (registrable domain of its URL): one stored row."""
+
+    post: RawPost
+    site: str
+    tags: Tags
