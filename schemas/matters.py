@@ -1,4 +1,4 @@
-"""A matter (a topic at a unit), its four tiers, and the events, deliveries and actions around it."""
+"""A matter (a topic at a unit), its four tiers, and the events, deliveries and actions on it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,7 +73,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of a matter: written once, by the alerter alone. Its id is (matter id, sequence)."""
+    """One change of a matter, written once, by the alerter. Its id is (matter id, sequence)."""
 
     matter_id: str
     sequence: int
@@ -94,8 +94,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class Matter:
     """Where a matter stands. Times are None while they do not apply.
 
-    `danger_at` and `news_at`: latched since; `danger_cleared_at` and `news_cleared_at`: up to when an
-    operator has dealt with such posts; `below_since`: the measure has been too low for the tier.
+    `clock_since`: when the report-by clock was last started; `below_since`: the measure has been
+    too low for the tier; `danger_at`, `news_at`: latched since; `danger_cleared_at`,
+    `news_cleared_at`: up to when an operator has dealt with such posts.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Matter:
     sequence: int
     opened_at: datetime
     changed_at: datetime
+    clock_since: datetime
     closed_at: datetime | None = None
     below_since: datetime | None = None
     report_by: datetime | None = None

@@ -1,0 +1,1 @@
+"""Stored counts in; tiers, clocks, events and deliveries out."""

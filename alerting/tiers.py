@@ -1,0 +1,259 @@
+"""The four tiers: a matter, its counts and the levels in; its standing and at most one event out.
+
+Pure. The rules are those of the response plans: docs/architecture.md, "The four tiers".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2s
+
+from alerting.deadlines import report_by
+from runtime.config import AlertRules, Period
+from schemas.matters import (
+    Action,
+    ActionKind,
+    Event,
+    EventKind,
+    Matter,
+    MatterKey,
+    NotifyReason,
+    Tier,
+)
+from schemas.windows import Mark, WindowCounts
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a decision is taken on: one matter's counts, the time, and how much was watched."""
+
+    key: MatterKey
+    at: datetime
+    counts: WindowCounts
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Levels:
+    """alerts.toml and the calendar."""
+
+    rules: AlertRules
+    periods: Sequence[Period] = ()
+
+    def is_key(self, moment: Moment) -> bool:
+        """Whether the matter's topic is a key one, or the time lies in a key period."""
+        return moment.key.topic in self.rules.key_topics or any(
+            period.start <= moment.at < period.end for period in self.periods
+        )
+
+
+Decision = tuple[Matter | None, Event | None]
+Standing = tuple[Tier, NotifyReason]
+
+
+def evaluate(matter: Matter | None, moment: Moment, levels: Levels) -> Decision:
+    """The matter as it stands after this tick, and the event if its tier or state changed."""
+    if matter is None or not matter.open:
+        return _evaluate_closed(matter, moment, levels)
+    return _evaluate_open(_latch(matter, moment, NEVER), moment, levels)
+
+
+def apply_actions(matter: Matter, actions: Sequence[Action]) -> Matter:
+    """What operators did since: safe to apply again, since each only ends what is older than it.
+
+    `reported` stops the clock that ran; `lower` takes off the latch that holds the tier.
+    """
+    for action in actions:
+        if action.kind is ActionKind.REPORTED and action.at >= matter.clock_since:
+            matter = replace(matter, report_by=None)
+        if action.kind is ActionKind.LOWER:
+            matter = _unlatch(matter, action.at)
+    return matter
+
+
+def _unlatch(matter: Matter, at: datetime) -> Matter:
+    if matter.tier is Tier.GRAVE and matter.danger_at and matter.danger_at <= at:
+        return replace(matter, danger_at=None, danger_cleared_at=at)
+    if matter.tier is Tier.MAJOR and matter.news_at and matter.news_at <= at:
+        return replace(matter, news_at=None, news_cleared_at=at)
+    return matter
+
+
+def _evaluate_closed(matter: Matter | None, moment: Moment, levels: Levels) -> Decision:
+    since = matter.closed_at or NEVER if matter else NEVER
+    if not _opens(moment.counts, since, levels.rules.opening.concerns):
+        return matter, None
+    again = timedelta(days=levels.rules.closing.reopen_days)
+    if matter and moment.at - since <= again:
+        kind = EventKind.REOPENED
+        matter = replace(matter, closed_at=None, below_since=None, opened_at=moment.at)
+    else:
+        kind = EventKind.OPENED
+        matter = _new_matter(moment)
+    matter = replace(matter, danger_at=None, news_at=None, report_by=None)
+    matter = _latch(matter, moment, since)
+    tier, reason = _tier(matter, moment, levels)
+    if tier is Tier.GENERAL:
+        reason = NotifyReason.CONCERNS
+    elif reason is NotifyReason.NEWS and moment.counts.news_concern:
+        reason = NotifyReason.NEWS_CONCERN
+    return _change(matter, moment, levels, kind, (tier, reason))
+
+
+def _opens(counts: WindowCounts, since: datetime, concerns: int) -> bool:
+    """Enough concerns, one outlet's concern, or danger — counted since the last closing."""
+    marks = (counts.danger, counts.news_concern)
+    return (
+        any(mark and mark.counted_at > since for mark in marks)
+        or sum(1 for opener in counts.openers if opener > since) >= concerns
+    )
+
+
+def _new_matter(moment: Moment) -> Matter:
+    name = f"{moment.key.topic}\0{moment.key.unit}\0{moment.at.isoformat()}"
+    return Matter(
+        id=f"{moment.key.topic}-{blake2s(name.encode(), digest_size=5).hexdigest()}",
+        key=moment.key,
+        tier=Tier.GENERAL,
+        sequence=0,
+        opened_at=moment.at,
+        changed_at=moment.at,
+        clock_since=moment.at,
+    )
+
+
+def _latch(matter: Matter, moment: Moment, since: datetime) -> Matter:
+    """Danger and news hold until an operator lowers them or the matter closes."""
+    counts = moment.counts
+    if not matter.danger_at and _counts(counts.danger, matter.danger_cleared_at, since):
+        matter = replace(matter, danger_at=moment.at)
+    if not matter.news_at and _counts(counts.news, matter.news_cleared_at, since):
+        matter = replace(matter, news_at=moment.at)
+    return matter
+
+
+def _counts(mark: Mark | None, cleared_at: datetime | None, since: datetime) -> bool:
+    return bool(mark and mark.seen_at > (cleared_at or NEVER) and mark.counted_at > since)
+
+
+def _evaluate_open(matter: Matter, moment: Moment, levels: Levels) -> Decision:
+    tier, reason = _tier(matter, moment, levels)
+    if tier > matter.tier:
+        return _change(matter, moment, levels, EventKind.RAISED, (tier, reason))
+    watched = moment.coverage >= levels.rules.leaving.coverage
+    if not moment.counts.active and watched:
+        return _close(matter, moment)
+    if _latch_was_lifted(matter) and tier < matter.tier:
+        operator = (tier, NotifyReason.OPERATOR)
+        return _change(matter, moment, levels, EventKind.LOWERED, operator)
+    if _holds(matter, moment, levels):
+        return replace(matter, below_since=None), None
+    since = matter.below_since or moment.at
+    matter = replace(matter, below_since=since)
+    long_enough = moment.at - since >= timedelta(hours=levels.rules.leaving.hours)
+    if long_enough and watched and tier < matter.tier:
+        below = (tier, NotifyReason.BELOW_LEVEL)
+        return _change(matter, moment, levels, EventKind.LOWERED, below)
+    return matter, None
+
+
+def _latch_was_lifted(matter: Matter) -> bool:
+    """An operator's word that the tier's danger or news is dealt with came after the last event."""
+    cleared = matter.danger_cleared_at if matter.tier is Tier.GRAVE else matter.news_cleared_at
+    return cleared is not None and cleared >= matter.changed_at and matter.tier >= Tier.MAJOR
+
+
+def _holds(matter: Matter, moment: Moment, levels: Levels) -> bool:
+    """Whether the tier's latch, or the given share of one of its entry levels, still holds it."""
+    if matter.tier is Tier.GENERAL:
+        return True
+    share = levels.rules.leaving.share
+    return max(_latched(matter)[0], _measured(moment, levels, share)[0]) >= matter.tier
+
+
+def _tier(matter: Matter, moment: Moment, levels: Levels) -> Standing:
+    latched, measured = _latched(matter), _measured(moment, levels, 1.0)
+    return latched if latched[0] >= measured[0] else measured
+
+
+def _latched(matter: Matter) -> Standing:
+    if matter.danger_at:
+        return Tier.GRAVE, NotifyReason.DANGER
+    if matter.news_at:
+        return Tier.MAJOR, NotifyReason.NEWS
+    return Tier.GENERAL, NotifyReason.CONCERNS
+
+
+def _measured(moment: Moment, levels: Levels, share: float) -> Standing:
+    """The tier that volume and sites alone give, with every entry level multiplied by `share`."""
+    counts, third = moment.counts, levels.rules.tier3
+    if counts.volume >= share * third.volume:
+        return Tier.MAJOR, NotifyReason.VOLUME
+    if third.views is not None and counts.views >= share * third.views:
+        return Tier.MAJOR, NotifyReason.VIEWS
+    growing = counts.growing and levels.is_key(moment)
+    if growing and counts.volume >= share * third.key_growing_volume:
+        return Tier.MAJOR, NotifyReason.KEY_GROWING
+    return _measured_larger(counts, levels, share)
+
+
+def _measured_larger(counts: WindowCounts, levels: Levels, share: float) -> Standing:
+    second = levels.rules.tier2
+    if counts.sites < second.sites:
+        return Tier.GENERAL, NotifyReason.CONCERNS
+    if counts.volume >= share * second.volume:
+        return Tier.LARGER, NotifyReason.VOLUME
+    if second.views is not None and counts.views >= share * second.views:
+        return Tier.LARGER, NotifyReason.VIEWS
+    if counts.growing and counts.volume >= share * second.growing_volume:
+        return Tier.LARGER, NotifyReason.GROWING
+    return Tier.GENERAL, NotifyReason.CONCERNS
+
+
+def _close(matter: Matter, moment: Moment) -> Decision:
+    closed = replace(
+        matter,
+        closed_at=moment.at,
+        changed_at=moment.at,
+        sequence=matter.sequence + 1,
+        report_by=None,
+        below_since=None,
+        danger_at=None,
+        news_at=None,
+    )
+    return closed, _event(closed, moment, EventKind.CLOSED, NotifyReason.QUIET)
+
+
+def _change(
+    matter: Matter, moment: Moment, levels: Levels, kind: EventKind, to: Standing
+) -> Decision:
+    """A raise keeps the earlier of the running and the new deadline; lowering keeps the running."""
+    tier, reason = to
+    changed = replace(
+        matter,
+        tier=tier,
+        sequence=matter.sequence + 1,
+        changed_at=moment.at,
+        below_since=None,
+    )
+    if kind is not EventKind.LOWERED:
+        new = report_by(tier, moment.at, levels.rules.report)
+        due = min(matter.report_by, new) if matter.report_by else new
+        changed = replace(changed, report_by=due, clock_since=moment.at)
+    return changed, _event(changed, moment, kind, reason)
+
+
+def _event(matter: Matter, moment: Moment, kind: EventKind, reason: NotifyReason) -> Event:
+    return Event(
+        matter_id=matter.id,
+        sequence=matter.sequence,
+        key=matter.key,
+        at=moment.at,
+        kind=kind,
+        tier=matter.tier,
+        reason=reason,
+        window=moment.counts.window(moment.coverage),
+        report_by=matter.report_by,
+    )

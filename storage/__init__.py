@@ -1,0 +1,1 @@
+"""The posts and counts in ClickHouse or chDB, behind one thin wrapper."""

@@ -1,0 +1,207 @@
+"""Matters, their events, deliveries and operators' actions. The alerter writes the first two."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from schemas.matters import (
+    Action,
+    ActionKind,
+    Delivery,
+    DeliveryOutcome,
+    Event,
+    EventKind,
+    Matter,
+    MatterKey,
+    NotifyReason,
+    Tier,
+    Window,
+)
+from storage.store import Row, Store
+
+MATTER_COLUMNS = (
+    "id",
+    "topic",
+    "unit",
+    "tier",
+    "sequence",
+    "opened_at",
+    "changed_at",
+    "clock_since",
+    "closed_at",
+    "below_since",
+    "report_by",
+    "danger_at",
+    "news_at",
+    "danger_cleared_at",
+    "news_cleared_at",
+)
+EVENT_COLUMNS = (
+    "matter_id",
+    "sequence",
+    "topic",
+    "unit",
+    "at",
+    "kind",
+    "tier",
+    "reason",
+    "posts",
+    "concerns",
+    "stories",
+    "sites",
+    "sources",
+    "replies",
+    "views",
+    "coverage",
+    "report_by",
+    "state",
+)
+
+MATTERS = """
+SELECT id, topic, unit, tier, sequence, opened_at, changed_at, clock_since, closed_at, below_since,
+    report_by, danger_at, news_at, danger_cleared_at, news_cleared_at
+FROM matters FINAL
+WHERE closed_at IS NULL OR closed_at >= {since:DateTime64(3)}
+"""
+# Events that a crash kept from reaching their matter.
+UNFINISHED = """
+SELECT state FROM matter_events AS event FINAL
+LEFT JOIN (SELECT id, sequence FROM matters FINAL) AS matter ON matter.id = event.matter_id
+WHERE event.sequence > matter.sequence
+ORDER BY event.matter_id, event.sequence
+"""
+EVENTS = """
+SELECT matter_id, sequence, topic, unit, at, kind, tier, reason, posts, concerns, stories, sites,
+    sources, replies, views, coverage, report_by
+FROM matter_events FINAL
+ORDER BY at DESC, matter_id, sequence DESC
+LIMIT {limit:UInt32}
+"""
+EVENTS_SINCE = """
+SELECT matter_id, sequence, topic, unit, at, kind, tier, reason, posts, concerns, stories, sites,
+    sources, replies, views, coverage, report_by
+FROM matter_events FINAL
+WHERE at >= {since:DateTime64(3)}
+ORDER BY at, matter_id, sequence
+"""
+DELIVERIES = """
+SELECT event_id, channel, at, outcome, detail FROM deliveries
+WHERE event_id IN {events:Array(String)}
+ORDER BY event_id, channel, at
+"""
+ACTIONS = """
+SELECT id, matter_id, kind, at, operator, note FROM actions FINAL
+WHERE matter_id IN {matters:Array(String)}
+ORDER BY at, id
+"""
+
+
+def load_matters(store: Store, since: datetime) -> list[Matter]:
+    """All that are open, and those closed after `since`, as their last events left them."""
+    matters = {row[0]: _matter(row) for row in store.rows(MATTERS, {"since": since})}
+    for (state,) in store.rows(UNFINISHED):
+        matter = msgspec.json.decode(state, type=Matter)
+        save_matters(store, [matter])
+        matters[matter.id] = matter
+    return list(matters.values())
+
+
+def save_matters(store: Store, matters: Sequence[Matter]) -> None:
+    store.insert("matters", MATTER_COLUMNS, [_matter_row(matter) for matter in matters])
+
+
+def insert_events(store: Store, changes: Sequence[tuple[Event, Matter]]) -> None:
+    """Write events, each with the matter as it stands after it; before `save_matters`."""
+    rows = [_event_row(event, matter) for event, matter in changes]
+    store.insert("matter_events", EVENT_COLUMNS, rows)
+
+
+def last_events(store: Store, limit: int) -> list[Event]:
+    """Newest first."""
+    return [_event(row) for row in store.rows(EVENTS, {"limit": limit})]
+
+
+def events_since(store: Store, since: datetime) -> list[Event]:
+    """Oldest first."""
+    return [_event(row) for row in store.rows(EVENTS_SINCE, {"since": since})]
+
+
+def insert_deliveries(store: Store, deliveries: Sequence[Delivery]) -> None:
+    rows = [(d.event_id, d.channel, d.at, d.outcome.value, d.detail) for d in deliveries]
+    store.insert("deliveries", ("event_id", "channel", "at", "outcome", "detail"), rows)
+
+
+def deliveries_of(store: Store, events: Sequence[str]) -> list[Delivery]:
+    rows = store.rows(DELIVERIES, {"events": list(events)})
+    return [
+        Delivery(event_id=e, channel=c, at=at, outcome=DeliveryOutcome(outcome), detail=detail)
+        for e, c, at, outcome, detail in rows
+    ]
+
+
+def insert_action(store: Store, action: Action) -> None:
+    row = (
+        action.id,
+        action.matter_id,
+        action.kind.value,
+        action.at,
+        action.operator,
+        action.note,
+    )
+    store.insert("actions", ("id", "matter_id", "kind", "at", "operator", "note"), [row])
+
+
+def actions_of(store: Store, matters: Sequence[str]) -> list[Action]:
+    """Oldest first."""
+    return [
+        Action(id=i, matter_id=matter, kind=ActionKind(kind), at=at, operator=operator, note=note)
+        for i, matter, kind, at, operator, note in store.rows(ACTIONS, {"matters": list(matters)})
+    ]
+
+
+def _matter_row(matter: Matter) -> Row:
+    return (
+        matter.id,
+        matter.key.topic,
+        matter.key.unit,
+        int(matter.tier),
+        *(getattr(matter, column) for column in MATTER_COLUMNS[4:]),
+    )
+
+
+def _matter(row: Row) -> Matter:
+    fields: dict[str, Any] = dict(zip(MATTER_COLUMNS[4:], row[4:], strict=True))
+    return Matter(id=row[0], key=MatterKey(row[1], row[2]), tier=Tier(row[3]), **fields)
+
+
+def _event_row(event: Event, matter: Matter) -> Row:
+    return (
+        event.matter_id,
+        event.sequence,
+        event.key.topic,
+        event.key.unit,
+        event.at,
+        event.kind.value,
+        int(event.tier),
+        event.reason.value,
+        *msgspec.structs.astuple(event.window),
+        event.report_by,
+        msgspec.json.encode(matter).decode(),
+    )
+
+
+def _event(row: Row) -> Event:
+    matter_id, sequence, topic, unit, at, kind, tier, reason, *window, report_by = row
+    return Event(
+        matter_id=matter_id,
+        sequence=sequence,
+        key=MatterKey(topic, unit),
+        at=at,
+        kind=EventKind(kind),
+        tier=Tier(tier),
+        reason=NotifyReason(reason),
+        window=Window(**dict(zip(Window.__struct_fields__, window, strict=True))),
+        report_by=report_by,
+    )

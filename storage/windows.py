@@ -1,0 +1,159 @@
+"""Window counts read from the store: the same numbers that alerting/windows.py counts in memory.
+
+Times are bound as DateTime64 without a zone: the client sends them in the server's zone.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from schemas.matters import MatterKey
+from schemas.windows import EMPTY, Mark, Span, WindowCounts, WindowRules
+from storage.store import Row, Store
+
+POSTS = """
+SELECT
+    topic, arrayJoin(if(empty(units), [''], arrayDistinct(units))) AS unit,
+    countIf(in_day), countIf(in_day AND concern),
+    countIf(in_recent), countIf(in_recent AND concern),
+    countIf(in_before), countIf(in_before AND concern),
+    uniqExactIf(story_id, in_day), uniqExactIf(site, in_day), uniqExactIf(source, in_day),
+    arraySlice(arrayReverseSort(groupArrayIf(counted_at, first AND concern)), 1, {openers:UInt32}),
+    maxIf((seen_at, counted_at), first AND news),
+    maxIf((seen_at, counted_at), first AND news AND grave),
+    maxIf((seen_at, counted_at), first AND danger),
+    countIf(concern OR danger OR news)
+FROM
+(
+    SELECT
+        counted_at, seen_at, source, site, story_id, units, category, danger,
+        arrayJoin(arrayDistinct(topics)) AS topic,
+        owed != 'mention' AS concern,
+        source_kind = 'news' AS news,
+        danger OR owed IN ('complaint', 'claim_to_verify') AS grave,
+        counted_at > {at:DateTime64(3)} - INTERVAL 24 HOUR AS in_day,
+        counted_at > {at:DateTime64(3)} - INTERVAL 6 HOUR AS in_recent,
+        counted_at > {at:DateTime64(3)} - INTERVAL 12 HOUR AND NOT in_recent AS in_before,
+        in_day AND topic = category AS first
+    FROM posts FINAL
+    WHERE toStartOfHour(counted_at) >= toStartOfHour({at:DateTime64(3)} - INTERVAL 48 HOUR)
+        AND counted_at > {at:DateTime64(3)} - INTERVAL 48 HOUR
+        AND counted_at <= {at:DateTime64(3)}
+        AND seen_at <= {at:DateTime64(3)}
+        AND source_kind != 'notice'
+)
+WHERE topic NOT IN {silent:Array(String)}
+GROUP BY topic, unit
+"""
+
+# A post's gain: the latest known number less the one known at the window's start, and less the
+# replies that are stored as posts themselves (those of its thread that came after it).
+GAINS = """
+WITH
+    gained AS
+    (
+        SELECT toStartOfHour(any(counted_at)) AS hour, source, id,
+            argMax(replies, at) AS now,
+            argMaxIf(replies, at, at <= {at:DateTime64(3)} - INTERVAL 6 HOUR) AS half,
+            argMaxIf(replies, at, at <= {at:DateTime64(3)} - INTERVAL 12 HOUR) AS earlier,
+            argMaxIf(replies, at, at <= {at:DateTime64(3)} - INTERVAL 24 HOUR) AS yesterday,
+            argMax(views, at) AS views_now,
+            argMaxIf(views, at, at <= {at:DateTime64(3)} - INTERVAL 24 HOUR) AS views_yesterday
+        FROM engagement
+        WHERE at <= {at:DateTime64(3)} AND (source, id) IN
+        (
+            SELECT source, id FROM engagement
+            WHERE at > {at:DateTime64(3)} - INTERVAL 24 HOUR AND at <= {at:DateTime64(3)}
+        )
+        GROUP BY source, id
+    ),
+    answers AS
+    (
+        SELECT source, thread, groupArray((counted_at, id)) AS members
+        FROM posts FINAL
+        WHERE toStartOfHour(counted_at) >= toStartOfHour({at:DateTime64(3)} - INTERVAL 24 HOUR)
+            AND counted_at > {at:DateTime64(3)} - INTERVAL 24 HOUR
+            AND counted_at <= {at:DateTime64(3)} AND seen_at <= {at:DateTime64(3)}
+            AND id != thread
+        GROUP BY source, thread
+    )
+SELECT
+    topic, unit, sum(day_gain), sum(recent_gain), sum(before_gain), sum(views_gain)
+FROM
+(
+    SELECT
+        arrayJoin(arrayDistinct(topics)) AS topic,
+        arrayJoin(if(empty(units), [''], arrayDistinct(units))) AS unit,
+        arrayFilter(member -> member > (counted_at, id), members) AS later,
+        arrayCount(member -> member.1 > {at:DateTime64(3)} - INTERVAL 6 HOUR, later)
+            AS later_recent,
+        arrayCount(member -> member.1 > {at:DateTime64(3)} - INTERVAL 12 HOUR, later)
+            - later_recent AS later_before,
+        toInt64(ifNull(now, 0)) AS r_now, toInt64(ifNull(half, 0)) AS r_half,
+        toInt64(ifNull(earlier, 0)) AS r_earlier, toInt64(ifNull(yesterday, 0)) AS r_yesterday,
+        greatest(0, r_now - r_yesterday - toInt64(length(later))) AS day_gain,
+        greatest(0, r_now - r_half - toInt64(later_recent)) AS recent_gain,
+        greatest(0, r_half - r_earlier - toInt64(later_before)) AS before_gain,
+        greatest(0, toInt64(ifNull(views_now, 0)) - toInt64(ifNull(views_yesterday, 0)))
+            AS views_gain
+    FROM
+    (
+        SELECT source, id, counted_at, thread, topics, units
+        FROM posts FINAL
+        WHERE (toStartOfHour(counted_at), source, id) IN (SELECT hour, source, id FROM gained)
+            AND seen_at <= {at:DateTime64(3)} AND source_kind != 'notice'
+    ) AS post
+    INNER JOIN gained USING (source, id)
+    LEFT JOIN answers USING (source, thread)
+)
+WHERE topic NOT IN {silent:Array(String)}
+GROUP BY topic, unit
+HAVING sum(day_gain) + sum(recent_gain) + sum(before_gain) + sum(views_gain) > 0
+"""
+
+NO_MARK = datetime.fromtimestamp(0, UTC)
+
+
+class SqlWindows:
+    """The WindowProvider of the running alerter."""
+
+    def __init__(self, store: Store, rules: WindowRules) -> None:
+        self.store, self.rules = store, rules
+
+    def counts(self, at: datetime) -> Mapping[MatterKey, WindowCounts]:
+        params = {
+            "at": at,
+            "openers": self.rules.openers,
+            "silent": sorted(self.rules.silent_topics),
+        }
+        gains: dict[MatterKey, Row] = defaultdict(lambda: (0, 0, 0, 0))
+        for topic, unit, *gain in self.store.rows(GAINS, params):
+            gains[MatterKey(topic, unit)] = tuple(gain)
+        posts = {MatterKey(row[0], row[1]): row[2:] for row in self.store.rows(POSTS, params)}
+        counted = {key: _counts(posts.get(key), gains[key]) for key in posts.keys() | gains.keys()}
+        return {key: counts for key, counts in counted.items() if counts != EMPTY}
+
+
+def _counts(posts: Row | None, gain: Row) -> WindowCounts:
+    day, recent, before, views = gain
+    if posts is None:
+        posts = (0,) * 9 + ((), None, None, None, 0)
+    return WindowCounts(
+        day=Span(posts[0], posts[1], day),
+        recent=Span(posts[2], posts[3], recent),
+        before=Span(posts[4], posts[5], before),
+        stories=posts[6],
+        sites=posts[7],
+        sources=posts[8],
+        views=views,
+        openers=tuple(posts[9]),
+        news=_mark(posts[10]),
+        news_concern=_mark(posts[11]),
+        danger=_mark(posts[12]),
+        active=posts[13] > 0,
+    )
+
+
+def _mark(pair: tuple[datetime, datetime] | None) -> Mark | None:
+    """No post of that sort comes as the epoch."""
+    return Mark(*pair) if pair and pair[0] > NO_MARK else None
