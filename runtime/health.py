@@ -1,6 +1,7 @@
 """How each stage of the process is doing, as its own work loop tells it."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,6 +22,7 @@ class HealthBoard:
 
     def __init__(self) -> None:
         self._stages: dict[str, StageHealth] = {}
+        self._probes: dict[str, Callable[[], StageHealth]] = {}
         self._lock = threading.Lock()
 
     def ok(self, stage: str, at: datetime, lag: int = 0) -> None:
@@ -32,9 +34,18 @@ class HealthBoard:
     def restarted(self, stage: str) -> None:
         self._post(stage, restarts=self._get(stage).restarts + 1)
 
+    def watch(self, stage: str, probe: Callable[[], StageHealth]) -> None:
+        """Ask `probe` how the stage is doing, instead of being told; restarts are still told."""
+        with self._lock:
+            self._probes[stage] = probe
+
     def stages(self) -> list[StageHealth]:
         with self._lock:
-            return [self._stages[name] for name in sorted(self._stages)]
+            told = dict(self._stages)
+            probes = dict(self._probes)
+        for name, probe in probes.items():
+            told[name] = _merge(probe(), told.get(name))
+        return [told[name] for name in sorted(told)]
 
     def _get(self, stage: str) -> StageHealth:
         return self._stages.get(stage, StageHealth(stage))
@@ -42,3 +53,11 @@ class HealthBoard:
     def _post(self, stage: str, **changes: object) -> None:
         with self._lock:
             self._stages[stage] = replace(self._get(stage), **changes)  # type: ignore[arg-type]
+
+
+def _merge(probed: StageHealth, told: StageHealth | None) -> StageHealth:
+    """What was told of a stage that stopped outlives what its loop last said."""
+    if told is None:
+        return probed
+    problem = probed.problem or told.problem
+    return replace(probed, restarts=told.restarts, problem=problem)

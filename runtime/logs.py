@@ -1,4 +1,4 @@
-"""Structured logs: one line per unit of work, on stderr, for people at a terminal and for machines."""
+"""Structured logs: one line per unit of work, on stderr, for people and for machines."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ Logger = structlog.stdlib.BoundLogger
 
 
 def set_up(*, json_lines: bool | None = None) -> None:
-    """JSON when stderr is no terminal, unless told otherwise. Call once at the start of a process."""
+    """JSON when stderr is no terminal, unless told otherwise. Call once, at the start."""
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
     renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(

@@ -125,9 +125,9 @@ def _remedy(item: Any) -> str:
     if kind.startswith("bool"):
         return "write true or false"
     if kind == "string_pattern_mismatch":
+        if "http" in item["ctx"]["pattern"]:
+            return "write a full http:// or https:// address"
         return "use lower-case letters, digits, - _ . (at most 64)"
-    if kind.startswith("url"):
-        return "write a full http:// or https:// address"
     return "see the comments in the file that `huisheng init` writes"
 
 

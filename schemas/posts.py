@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -26,6 +27,11 @@ class Owed(StrEnum):
     MENTION = "mention"
 
 
+# A time with an offset: without one nobody knows which moment is meant.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Number = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One public item as a document gives it: the object of `parse`, `tag` and `replay`.
 
@@ -39,13 +45,13 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str
     title: str
     body: str
-    published_at: datetime | None
-    seen_at: datetime | None = None
-    updated_at: datetime | None = None
+    published_at: Moment | None
+    seen_at: Moment | None = None
+    updated_at: Moment | None = None
     thread_id: str | None = None
     thread_title: str | None = None
-    replies: int | None = None
-    views: int | None = None
+    replies: Number | None = None
+    views: Number | None = None
 
 
 class RawPost(Post, frozen=True, kw_only=True, tag_field="schema", tag="post/1"):
@@ -55,8 +61,8 @@ class RawPost(Post, frozen=True, kw_only=True, tag_field="schema", tag="post/1")
     never changes by an edit, because it is part of the key under which the post is stored.
     """
 
-    seen_at: datetime
-    counted_at: datetime
+    seen_at: Moment
+    counted_at: Moment
 
 
 class Engagement(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="engagement/1"):
@@ -64,10 +70,10 @@ class Engagement(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
 
     source: str
     id: str
-    counted_at: datetime
-    at: datetime
-    replies: int | None
-    views: int | None
+    counted_at: Moment
+    at: Moment
+    replies: Number | None
+    views: Number | None
 
 
 class PollOutcome(StrEnum):
@@ -90,7 +96,7 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="p
     """One fetch of one source: what was read and how it went. `message` says finding and remedy."""
 
     source: str
-    at: datetime
+    at: Moment
     outcome: PollOutcome
     status: int | None
     listed: int

@@ -94,7 +94,8 @@ class Store:
         try:
             for name, value in ASKING_LIMITS.items():
                 client.command(f"SET {name} = {value}")
-            client.command("SET readonly = 1")
+            # Over HTTP the client sends settings of its own, which only 2 admits.
+            client.command(f"SET readonly = {1 if self.embedded else 2}")
             answer: bytes = client.raw_query(sql, fmt=form)
         except ClickHouseError as error:
             raise self._failure(client, error) from error

@@ -1,0 +1,100 @@
+"""Sends each event once through each channel, in order, until there is a record that it went.
+
+An event without such a record is pending: after a crash it is sent again under the same event id.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from alerting.notifiers import Notifier
+from alerting.wording import word
+from runtime.clock import Clock
+from schemas.matters import Delivery, DeliveryOutcome, Event
+from storage.counts import EPOCH, mark, set_mark
+from storage.matters import deliveries_of, events_since, insert_deliveries
+from storage.store import Store
+
+KEEP_TRYING = timedelta(hours=48)
+FIRST_PAUSE = timedelta(seconds=15)
+LONGEST_PAUSE = timedelta(minutes=10)
+
+
+@dataclass
+class _Channel:
+    """`since`: a channel set up later is not told what came before it."""
+
+    notifier: Notifier
+    since: datetime
+    failures: int = 0
+    next_try: datetime = EPOCH
+    settled: set[str] = field(default_factory=set)
+
+
+class Outbox:
+    def __init__(
+        self, store: Store, notifiers: Sequence[Notifier], topics: Mapping[str, str], clock: Clock
+    ) -> None:
+        self.store, self.topics, self.clock = store, topics, clock
+        self.channels = [_Channel(n, self._since(n.name)) for n in notifiers]
+
+    def deliver(self) -> list[Delivery]:
+        """Try what is pending; returns what was tried. A failing channel rests, in its order."""
+        now = self.clock.now()
+        ready = [channel for channel in self.channels if channel.next_try <= now]
+        events = events_since(self.store, now - KEEP_TRYING) if ready else []
+        self._forget_settled(ready, events)
+        tried = []
+        for channel in ready:
+            tried += self._deliver(channel, events)
+        return tried
+
+    def _since(self, name: str) -> datetime:
+        since = mark(self.store, f"channel {name}")
+        if since == EPOCH:
+            since = self.clock.now() - timedelta(minutes=1)  # events are dated to the minute
+            set_mark(self.store, f"channel {name}", since)
+        return since
+
+    def _forget_settled(self, channels: Sequence[_Channel], events: Sequence[Event]) -> None:
+        """Learn from the store which events were settled, by this process or one before it."""
+        unknown = {
+            event.id
+            for channel in channels
+            for event in events
+            if event.id not in channel.settled and event.at >= channel.since
+        }
+        if not unknown:
+            return
+        for record in deliveries_of(self.store, sorted(unknown)):
+            if record.outcome is not DeliveryOutcome.FAILED:
+                for channel in channels:
+                    if channel.notifier.name == record.channel:
+                        channel.settled.add(record.event_id)
+
+    def _deliver(self, channel: _Channel, events: Sequence[Event]) -> list[Delivery]:
+        tried = []
+        for event in events:
+            if event.id in channel.settled or event.at < channel.since:
+                continue
+            delivery = self._send(channel, event)
+            tried.append(delivery)
+            insert_deliveries(self.store, [delivery])
+            if delivery.outcome is DeliveryOutcome.FAILED:
+                pause = min(FIRST_PAUSE * 2**channel.failures, LONGEST_PAUSE)
+                channel.failures += 1
+                channel.next_try = self.clock.now() + pause
+                break
+            channel.failures = 0
+            channel.settled.add(event.id)
+        return tried
+
+    def _send(self, channel: _Channel, event: Event) -> Delivery:
+        outcome, detail = channel.notifier.send(word(event, self.topics))
+        return Delivery(
+            event_id=event.id,
+            channel=channel.notifier.name,
+            at=self.clock.now(),
+            outcome=outcome,
+            detail=detail,
+        )
