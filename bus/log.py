@@ -9,11 +9,20 @@ from datetime import datetime
 from typing import Protocol
 from zlib import crc32
 
+from runtime.errors import BadMessage
+
 POSTS = "posts"
 ENGAGEMENT = "engagement"
 POLLS = "polls"
 DEAD_LETTERS = "dead_letters"
 STREAMS = (POSTS, ENGAGEMENT, POLLS, DEAD_LETTERS)
+
+# A broker takes a message of at most 1 MiB, key and framing included.
+MAX_VALUE_BYTES = 1_000_000
+
+
+# A partition of a stream.
+Place = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,14 @@ class Log(Protocol):
     """Thread-safe. A reader belongs to the thread that asked for it."""
 
     def publish(self, stream: str, entries: Sequence[Entry]) -> None:
-        """Returns when all entries are durable; raises RetryLater when some may not be."""
+        """Returns when all entries are durable; raises RetryLater when some may not be.
+
+        Raises BadMessage, and publishes nothing, when a value is over MAX_VALUE_BYTES.
+        """
         ...
 
     def reader(self, group: str, streams: Sequence[str]) -> Reader:
-        """A new group starts with the oldest record."""
+        """A new group starts with the oldest record. Returns at once, even if the log is away."""
         ...
 
     def trim(self, before: datetime) -> int:
@@ -88,5 +100,23 @@ class Log(Protocol):
     def close(self) -> None: ...
 
 
+def check_sizes(stream: str, entries: Iterable[Entry]) -> None:
+    """Raises BadMessage for a value that not every log takes."""
+    for entry in entries:
+        if len(entry.value) > MAX_VALUE_BYTES:
+            found = f"a message of {len(entry.value)} bytes from {entry.key!r}"
+            message = f"stream {stream}: {found}; at most {MAX_VALUE_BYTES} fit, shorten its text"
+            raise BadMessage(message)
+
+
 def partition_of(key: str, partitions: int) -> int:
     return crc32(key.encode()) % partitions
+
+
+def next_offsets(records: Iterable[Record]) -> dict[Place, int]:
+    """Where a group goes on in each partition once `records` are handled."""
+    offsets: dict[Place, int] = {}
+    for record in records:
+        place = (record.stream, record.partition)
+        offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+    return offsets

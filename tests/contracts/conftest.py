@@ -2,21 +2,19 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from storage.migrate import migrate
 from storage.store import Store
 from tests.engines.clickhouse_server import ClickHouseServer
+from tests.stores import chdb_store as chdb_store_in
 
 
 @pytest.fixture(scope="module")
 def chdb_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store(f"chdb://{tmp_path_factory.mktemp('chdb')}/store")
-    migrate(store)
-    yield store
-    store.close()
+    with chdb_store_in(tmp_path_factory.mktemp("chdb")) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +24,6 @@ def server_store(clickhouse_server: ClickHouseServer) -> Iterator[Store]:
     outside.command(f"CREATE DATABASE {name}")
     outside.close()
     store = Store(f"{clickhouse_server.url}/{name}")
-    migrate(store)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def folder_store(tmp_path: Path) -> Iterator[Store]:
-    """A chDB store of its own folder; only where no other is open in this process."""
-    store = Store(f"chdb://{tmp_path}/store")
     migrate(store)
     yield store
     store.close()

@@ -1,0 +1,277 @@
+"""The loop of a stage: nothing is committed before it is stored, whatever fails, whenever."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.consume import Consumer, Pace, Work, pause_seconds
+from bus.dead_letters import DeadLetterCap, DeadLetterFlood, read_dead_letter
+from bus.log import DEAD_LETTERS, POSTS, Entry, Lag, Reader, Record
+from bus.memory_log import MemoryLog
+from runtime.clock import ManualClock
+from runtime.errors import BadMessage, RetryLater
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+QUICK = Pace(batch_size=7, poll_seconds=0)
+AWAY = RetryLater("store http://127.0.0.1:8123: no answer; check that it runs")
+
+
+class Crash(Exception):
+    """The process dies here."""
+
+
+class Faults:
+    """What goes wrong at each place that is passed, in turn; then nothing does."""
+
+    def __init__(self, schedule: Iterable[type[Exception] | None]) -> None:
+        self._schedule: Iterator[type[Exception] | None] = iter(schedule)
+
+    def strike(self, where: str) -> None:
+        fault = next(self._schedule, None)
+        if fault is not None:
+            raise fault(where)
+
+
+class FaultyReader:
+    def __init__(self, reader: Reader, faults: Faults) -> None:
+        self._reader, self._faults = reader, faults
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        self._faults.strike("poll")
+        return self._reader.poll(max_records, timeout_seconds)
+
+    def commit(self, records: Iterable[Record]) -> None:
+        self._faults.strike("before the commit")
+        self._reader.commit(records)
+        self._faults.strike("after the commit")
+
+    def rewind(self) -> None:
+        self._reader.rewind()
+
+    def lag(self) -> Sequence[Lag]:
+        return self._reader.lag()
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class FaultyLog(MemoryLog):
+    def __init__(self, faults: Faults) -> None:
+        super().__init__(2, ManualClock(START))
+        self._faults = faults
+
+    def publish(self, stream: str, entries: Sequence[Entry]) -> None:
+        if stream == DEAD_LETTERS:
+            self._faults.strike("before the dead letters")
+        super().publish(stream, entries)
+
+
+class Shelf:
+    """A store that may fail before and after it has stored."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self.stored: set[str] = set()
+
+    def read(self, record: Record) -> str:
+        text = record.value.decode()
+        if text.startswith("坏"):
+            reason = f"unreadable: {text}"
+            raise BadMessage(reason)
+        return text
+
+    def store(self, items: Sequence[str]) -> None:
+        self._faults.strike("before the store")
+        self.stored.update(items)
+        self._faults.strike("after the store")
+
+    @property
+    def work(self) -> Work[str]:
+        return Work("analyzers", (POSTS,), self.read, self.store)
+
+
+def stage(log: MemoryLog, shelf: Shelf, clock: ManualClock, pace: Pace = QUICK) -> Consumer[str]:
+    return Consumer(log, shelf.work, clock, pace)
+
+
+def letters(log: MemoryLog) -> list[str]:
+    return [read_dead_letter(record.value).value for record in log.records(DEAD_LETTERS)]
+
+
+def publish(log: MemoryLog, texts: Iterable[str]) -> None:
+    log.publish(POSTS, [Entry(f"源{n % 3}", text.encode()) for n, text in enumerate(texts)])
+
+
+def run_until_done(log: MemoryLog, shelf: Shelf, faults: Faults) -> None:
+    """A new process after each crash, until the group has committed everything."""
+    clock = ManualClock(START)
+    while True:
+        reader = FaultyReader(log.reader("analyzers", (POSTS,)), faults)
+        consumer = stage(log, shelf, clock)
+        try:
+            for _ in range(100):
+                consumer.step(reader)
+                assert_nothing_unstored_is_committed(log, shelf)
+                if not sum(part.messages for part in reader.lag()):
+                    return
+        except Crash:
+            assert_nothing_unstored_is_committed(log, shelf)
+
+
+def assert_nothing_unstored_is_committed(log: MemoryLog, shelf: Shelf) -> None:
+    safe = shelf.stored | set(letters(log))
+    committed = log.committed("analyzers")
+    for record in log.records(POSTS):
+        if record.offset < committed[record.stream, record.partition]:
+            assert record.value.decode() in safe
+
+
+@given(
+    st.lists(st.sampled_from([None, None, None, RetryLater, Crash]), max_size=60),
+    st.lists(st.booleans(), max_size=60),
+)
+def test_a_commit_never_passes_an_unstored_record(
+    schedule: list[type[Exception] | None], bad: list[bool]
+) -> None:
+    faults = Faults(schedule)
+    log, shelf = FaultyLog(faults), Shelf(faults)
+    texts = [f"{'坏' if is_bad else '好'}{n}" for n, is_bad in enumerate(bad)]
+    publish(log, texts)
+    run_until_done(log, shelf, faults)
+    assert shelf.stored == {text for text in texts if text.startswith("好")}
+    assert set(letters(log)) == {text for text in texts if text.startswith("坏")}
+
+
+def test_a_bad_message_goes_to_the_dead_letters_and_stops_no_other() -> None:
+    faults = Faults([])
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(faults)
+    publish(log, ["好1", "坏2", "好3"])
+    reader = log.reader("analyzers", (POSTS,))
+    consumer = stage(log, shelf, clock)
+    assert consumer.step(reader) == 0
+    assert shelf.stored == {"好1", "好3"}
+    (buried,) = log.records(DEAD_LETTERS)
+    letter = read_dead_letter(buried.value)
+    assert (letter.stream, letter.partition, letter.offset, letter.key) == (POSTS, 0, 1, "源1")
+    assert (letter.reason, letter.at, letter.value) == ("unreadable: 坏2", START, "坏2")
+    assert sum(part.messages for part in reader.lag()) == 0
+    assert (consumer.health.handled, consumer.health.dead) == (2, 1)
+
+
+def test_an_outage_is_waited_for_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock(START)
+    tries = iter(range(100))
+
+    class Slow(Shelf):
+        def store(self, items: Sequence[str]) -> None:
+            if next(tries) < 9:
+                raise AWAY
+            super().store(items)
+
+    log, shelf = MemoryLog(1, clock), Slow(Faults([]))
+    publish(log, ["好1", "坏2"])
+    reader = log.reader("analyzers", (POSTS,))
+    consumer = stage(log, shelf, clock)
+    pauses = []
+    for _ in range(9):
+        pauses.append(consumer.step(reader))
+        assert consumer.health.last_error == str(AWAY)
+        assert (consumer.health.lag, consumer.health.last_ok_at) == (2, None)
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert consumer.step(reader) == 0
+    assert letters(log) == ["坏2"]
+    assert consumer.health.last_error is None
+    assert consumer.health.last_ok_at == START
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [
+        f"analyzers holds, and tries again: {AWAY}",
+        "analyzers goes on after 9 tries",
+    ]
+
+
+def test_the_pause_is_bounded() -> None:
+    assert pause_seconds(10_000) == 30
+
+
+def test_a_flood_of_bad_messages_stops_the_stage_with_nothing_more_committed() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([]))
+    publish(log, [*(f"坏{n}" for n in range(8)), "好"])
+    consumer = stage(log, shelf, clock, Pace(3, 0, 5, DeadLetterCap(most=5, among=10)))
+    reported = (
+        "stream posts: 6 of the last 6 messages are bad, the cap is 5; the last one: "
+        "unreadable: 坏5; nothing more was committed: mend the sender"
+    )
+    with pytest.raises(DeadLetterFlood) as caught:
+        consumer.run(Event())
+    assert str(caught.value).startswith(reported)
+    assert letters(log) == ["坏0", "坏1", "坏2"]
+    assert log.committed("analyzers") == {(POSTS, 0): 3}
+    assert consumer.health.last_error == str(caught.value)
+
+
+def test_bad_messages_that_are_retried_count_once() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([RetryLater] * 30))
+    publish(log, ["坏1", "坏2", "好3"])
+    reader = log.reader("analyzers", (POSTS,))
+    consumer = stage(log, shelf, clock, Pace(3, 0, 5, DeadLetterCap(most=2, among=10)))
+    while consumer.step(reader):
+        pass
+    assert letters(log) == ["坏1", "坏2"]
+
+
+def test_old_bad_messages_are_forgotten() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([]))
+    reader = log.reader("analyzers", (POSTS,))
+    consumer = stage(log, shelf, clock, Pace(10, 0, 5, DeadLetterCap(most=1, among=5)))
+    for _ in range(4):
+        publish(log, ["坏", "好1", "好2", "好3", "好4"])
+        assert consumer.step(reader) == 0
+    assert consumer.health.dead == 4
+
+
+def test_a_defect_stops_the_stage_and_shows() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([None, ZeroDivisionError]))
+    publish(log, ["好1"])
+    consumer = stage(log, shelf, clock)
+    with pytest.raises(ZeroDivisionError):
+        consumer.run(Event())
+    assert consumer.health.last_error == "after the store"
+    assert log.committed("analyzers") == {(POSTS, 0): 0}
+
+
+def test_run_ends_when_it_is_told_to() -> None:
+    clock = ManualClock(START)
+    stop = Event()
+
+    class Last(Shelf):
+        def store(self, items: Sequence[str]) -> None:
+            super().store(items)
+            stop.set()
+
+    log, shelf = MemoryLog(1, clock), Last(Faults([]))
+    publish(log, ["好1"])
+    stage(log, shelf, clock).run(stop)
+    assert log.committed("analyzers") == {(POSTS, 0): 1}
+
+
+def test_lag_is_asked_for_now_and_then() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([]))
+    publish(log, [f"好{n}" for n in range(20)])
+    reader = log.reader("analyzers", (POSTS,))
+    consumer = stage(log, shelf, clock)
+    seen = []
+    for _ in range(4):
+        consumer.step(reader)
+        seen.append(consumer.health.lag)
+        clock.advance(timedelta(seconds=3))
+    assert seen == [20, 20, 6, 6]
