@@ -66,6 +66,8 @@ class Analyzer:
         insert_posts(self.parts.store, [self.tagger.tagged(post) for post in posts])
         insert_engagement(self.parts.store, readings)
         insert_polls(self.parts.store, polls)
+        for poll in polls:
+            self.parts.metrics.polls.labels(poll.outcome.value).inc()
         for stream, stored in ((POSTS, posts), (ENGAGEMENT, readings), (POLLS, polls)):
             self.parts.metrics.stored.labels(stream).inc(len(stored))
 

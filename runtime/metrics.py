@@ -13,7 +13,6 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.polls = self._counter("polls", "Polls of sources", "outcome")
-        self.published = self._counter("published", "Messages put on the bus", "stream")
         self.stored = self._counter("stored", "Messages stored by the analyzers", "stream")
         self.dead_letters = self._counter("dead_letters", "Messages set aside", "stream")
         self.events = self._counter("events", "Changes of matters", "kind")

@@ -1,0 +1,236 @@
+"""The command line: `huisheng COMMAND --help` shows each command with an example."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runtime.clock import SystemClock
+from runtime.errors import ConfigError, RetryLater
+from runtime.logs import set_up
+from runtime.settings import load_config
+from schemas.posts import SourceKind
+
+app = typer.Typer(
+    name="huisheng",
+    help="Huisheng (回声): hear public concerns early, answer on time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFolder = Annotated[
+    Path | None,
+    typer.Option("--config", help="Config folder [default: config/, else the shipped rules]."),
+]
+
+
+def main() -> None:
+    app()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the user can mend is one line a finding and exit 2."""
+    try:
+        yield
+    except (ConfigError, RetryLater) as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def run(config: ConfigFolder = None) -> None:
+    """Run all stages in one process, on config/ if it is there, else on the sample town.
+
+    Example: huisheng run
+    """
+    from monitor.processes import run_all, run_demo
+    from runtime.settings import USER
+
+    set_up()
+    with _told():
+        if config is None and not USER.is_dir():
+            run_demo(speed=None)
+        else:
+            run_all(load_config(config))
+
+
+@app.command()
+def demo(
+    speed: Annotated[
+        float | None, typer.Option(min=1, help="Simulated seconds per second [default: 1440].")
+    ] = None,
+) -> None:
+    """Run on the bundled sample town: local feeds, an incident, warnings within a minute.
+
+    Example: huisheng demo --speed 2880
+    """
+    from monitor.processes import run_demo
+
+    set_up()
+    with _told():
+        run_demo(speed)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("config"),
+) -> None:
+    """Write a commented config folder to start from.
+
+    Example: huisheng init && $EDITOR config/sources.toml && huisheng run
+    """
+    from monitor.starting import write_config
+
+    with _told():
+        for path in write_config(folder):
+            typer.echo(path)
+    typer.echo("已写好，请先编辑 sources.toml 和 units.toml，再运行 huisheng check", err=True)
+    typer.echo("Next: edit sources.toml and units.toml, then run: huisheng check", err=True)
+
+
+@app.command()
+def check(config: ConfigFolder = None) -> None:
+    """Validate every config file: file, key, finding and remedy for each problem.
+
+    Example: huisheng check --config config
+    """
+    from analyzers.tag import Tagger
+
+    with _told():
+        found = load_config(config)
+        Tagger(found)
+    typer.echo(
+        f"{found.directory}: ok — {len(found.sources)} sources, {len(found.units)} units, "
+        f"{len(found.topics)} topics"
+    )
+
+
+@app.command()
+def parse(
+    files: Annotated[list[Path], typer.Argument(help="Feed documents.")],
+    source: Annotated[
+        str | None, typer.Option(help="Source id [default: the file's name].")
+    ] = None,
+    kind: Annotated[SourceKind, typer.Option(help="Kind of source.")] = SourceKind.FORUM,
+    url: Annotated[str, typer.Option(help="Address the document came from.")] = "",
+    config: ConfigFolder = None,
+) -> None:
+    """Print the posts of feed documents, one JSON line each.
+
+    Example: huisheng parse feed.xml --kind news
+    """
+    from monitor.grading import parse_files
+
+    with _told():
+        load_config(config)
+        code = parse_files(files, source, kind, url)
+    raise typer.Exit(code)
+
+
+@app.command()
+def tag(config: ConfigFolder = None) -> None:
+    """Read post objects as JSON lines and print them with topics, owed, danger and why.
+
+    Example: huisheng parse feed.xml | huisheng tag
+    """
+    from monitor.grading import tag_lines
+
+    with _told():
+        code = tag_lines(sys.stdin.buffer, load_config(config))
+    raise typer.Exit(code)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="Post objects as JSON lines.")],
+    config: ConfigFolder = None,
+) -> None:
+    """Run posts with times through analyzers and alerting; print the events as JSON lines.
+
+    Example: huisheng replay posts.jsonl > events.jsonl
+    """
+    from monitor.grading import replay_lines
+
+    with _told():
+        found = load_config(config)
+        try:
+            with file.open("rb") as lines:
+                code = replay_lines(lines, str(file), found)
+        except OSError as error:
+            message = f"{file}: can't be read ({error.strerror}); give a file of JSON lines"
+            raise ConfigError(message) from error
+    raise typer.Exit(code)
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SELECT.")],
+    form: Annotated[
+        str, typer.Option("--format", help="table, csv, tsv, json or jsonl.")
+    ] = "table",
+    config: ConfigFolder = None,
+) -> None:
+    """Ask the store in SQL, read-only; the running process answers if there is one.
+
+    Example: huisheng sql "SELECT topic, sum(posts) FROM hourly_counts FINAL GROUP BY topic"
+    """
+    from monitor.asking import ask_sql
+
+    with _told():
+        sys.stdout.buffer.write(ask_sql(load_config(config), statement, form))
+
+
+@app.command()
+def status(config: ConfigFolder = None) -> None:
+    """Show stages, sources and open matters of the running process or of the data folder.
+
+    Example: huisheng status
+    """
+    from monitor.asking import show_status
+
+    with _told():
+        code = show_status(load_config(config))
+    raise typer.Exit(code)
+
+
+@app.command()
+def migrate(config: ConfigFolder = None) -> None:
+    """Bring the store's tables up to this version; refused while a process runs on the folder.
+
+    Example: huisheng migrate
+    """
+    from monitor.asking import migrate_store
+
+    with _told():
+        for name in migrate_store(load_config(config)):
+            typer.echo(name)
+
+
+def _stage_command(name: str, does: str) -> Callable[[Path | None], None]:
+    def command(config: ConfigFolder = None) -> None:
+        from monitor.processes import run_stage
+
+        set_up()
+        with _told():
+            run_stage(name, load_config(config), SystemClock())
+
+    command.__doc__ = f"{does} (server mode).\n\nExample: huisheng {name} --config config"
+    return command
+
+
+for _name, _does in {
+    "collect": "Poll the sources and put their posts on the bus",
+    "analyze": "Tag the posts on the bus and store them",
+    "alert": "Follow the matters and send warnings; run one",
+    "dashboard": "Serve the page",
+}.items():
+    app.command(_name)(_stage_command(_name, _does))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What asks from outside: `sql`, `status`, `act`, `migrate`. A running process answers itself."""
+
+import sys
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import msgspec
+from rich.console import Console
+
+from dashboard.status import Status
+from monitor.processes import demo_config
+from monitor.report import print_status
+from monitor.runfile import DataFolder, RunFile, running
+from monitor.wiring import open_store
+from runtime.config import Config
+from runtime.errors import ConfigError
+from runtime.settings import USER
+from storage.migrate import migrate
+from storage.readonly import SqlRefused, check_select
+from storage.store import Store, StoreError
+
+TIMEOUT_SECONDS = 30
+FORMATS = {
+    "table": "PrettyCompactNoEscapes",
+    "csv": "CSVWithNames",
+    "tsv": "TSVWithNames",
+    "json": "JSON",
+    "jsonl": "JSONEachRow",
+}
+
+
+def ask_sql(config: Config, statement: str, form: str) -> bytes:
+    """The answer in one of FORMATS; raises ConfigError with finding and remedy."""
+    if form not in FORMATS:
+        message = f"--format: {form!r} is unknown; use one of {', '.join(FORMATS)}"
+        raise ConfigError(message)
+    try:
+        checked = check_select(statement)
+        folder, run = _place(config)
+        if run:
+            body = msgspec.json.encode({"sql": checked, "format": FORMATS[form]})
+            return _ask(run, "/sql", body)
+        return _ask_folder(config, folder, checked, FORMATS[form])
+    except SqlRefused as error:
+        message = f"sql: {error}"
+        raise ConfigError(message) from error
+    except StoreError as error:
+        message = f"sql: {error}; mend the statement (tables: docs/columns.md)"
+        raise ConfigError(message) from error
+
+
+def show_status(config: Config) -> int:
+    """Print how the running process does; 1 when it has a problem or none runs."""
+    folder, run = _place(config)
+    if run is None:
+        Console().print(f"没有在运行 / not running（{folder}）；启动 start: make run")
+        return 1
+    answer = msgspec.json.decode(_ask(run, "/status.json", None), type=Status)
+    return print_status(answer, run.pid, _address(run))
+
+
+def migrate_store(config: Config) -> list[str]:
+    """The migrations applied now; raises ConfigError while a process runs on the folder."""
+    settings = config.settings
+    if settings.store_dsn.startswith("http"):
+        store = Store(settings.store_dsn)
+        try:
+            return migrate(store)
+        finally:
+            store.close()
+    held = DataFolder(settings.data.dir)
+    try:
+        store = Store(settings.store_dsn)
+        try:
+            return migrate(store)
+        finally:
+            store.close()
+    finally:
+        held.close()
+
+
+def _place(config: Config) -> tuple[Path, RunFile | None]:
+    """The data folder that is meant, and who runs on it: the user's own, else the sample town's."""
+    folder = config.settings.data.dir
+    run = running(folder)
+    if run:
+        return folder, run
+    town = demo_config().settings.data.dir
+    run = running(town)
+    if run:
+        sys.stderr.write(f"答复来自示例镇 / the sample town answers ({town})\n")
+        return town, run
+    return (folder if USER.is_dir() else town), None
+
+
+def _address(run: RunFile) -> str:
+    """Where the page answers on this machine, also when it listens on all addresses."""
+    host = "127.0.0.1" if run.host in ("0.0.0.0", "::") else run.host
+    return f"http://{host}:{run.port}"
+
+
+def _ask(run: RunFile, path: str, body: bytes | None) -> bytes:
+    request = Request(f"{_address(run)}{path}", body)
+    request.add_header("Authorization", f"Bearer {run.token}")
+    request.add_header("Content-Type", "application/json")
+    try:
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as reply:
+            answer: bytes = reply.read()
+    except HTTPError as error:
+        raise ConfigError(error.read().decode("utf-8", "replace")) from error
+    except (URLError, TimeoutError) as error:
+        message = (
+            f"process {run.pid} does not answer on port {run.port} ({error}); see its terminal"
+        )
+        raise ConfigError(message) from error
+    return answer
+
+
+def _ask_folder(config: Config, folder: Path, statement: str, form: str) -> bytes:
+    settings = config.settings
+    if settings.store_dsn.startswith("http"):
+        store = Store(settings.store_dsn)
+        try:
+            return store.ask(statement, form)
+        finally:
+            store.close()
+    if not (folder / "store").is_dir():
+        message = f"{folder}: holds no store yet; start one with `make run` or `huisheng run`"
+        raise ConfigError(message)
+    data = settings.data.model_copy(update={"dir": folder})
+    held = DataFolder(folder)
+    try:
+        store = open_store(settings.model_copy(update={"data": data}))
+        try:
+            return store.ask(statement, form)
+        finally:
+            store.close()
+    finally:
+        held.close()

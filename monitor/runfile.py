@@ -1,0 +1,80 @@
+"""One process a data folder: a lock while it lives, and a file that tells others how to ask it."""
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from runtime.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """`token` opens the process's SQL endpoint: the file is readable by its owner alone."""
+
+    pid: int
+    host: str
+    port: int
+    token: str
+
+
+class DataFolder:
+    """Holds the folder until closed; the lock goes with the process, even by kill -9."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ConfigError when another process holds it, or it can't be written."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(folder)
+        except OSError as error:
+            message = f"data.dir: {folder} can't be written ({error.strerror}); set another folder"
+            raise ConfigError(message) from error
+        if self._lock is None:
+            raise ConfigError(_in_use(folder))
+
+    def announce(self, host: str, port: int, token: str) -> None:
+        run = RunFile(os.getpid(), host, port, token)
+        target = self.folder / "run.json"
+        fresh = self.folder / f"run.{run.pid}.json"
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(run), file)
+        fresh.replace(target)
+
+    def close(self) -> None:
+        (self.folder / "run.json").unlink(missing_ok=True)
+        if self._lock:
+            self._lock.close()
+
+
+def running(folder: Path) -> RunFile | None:
+    """The process that holds `folder` now, if there is one and it has announced itself."""
+    path = folder / "run.json"
+    if not path.exists():
+        return None
+    lock = _locked(folder)
+    if lock is not None:
+        lock.close()
+        return None
+    return RunFile(**json.loads(path.read_text("utf-8")))
+
+
+def _locked(folder: Path) -> IO[str] | None:
+    file = (folder / "lock").open("a", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def _in_use(folder: Path) -> str:
+    path = folder / "run.json"
+    holder = f"process {json.loads(path.read_text('utf-8'))['pid']}" if path.exists() else "another"
+    return (
+        f"data.dir: {folder} is in use by {holder}; stop that one, or set another data.dir "
+        "(HUISHENG_DATA__DIR)"
+    )

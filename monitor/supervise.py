@@ -1,0 +1,80 @@
+"""Runs the stages of a process as threads: restarts what fails, stops all on a signal.
+
+A stage that meets a flood of dead letters or a config it can't use is not restarted: that would
+only repeat the damage. Its problem stays on the status page.
+"""
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bus.consume import DeadLetterFlood
+from runtime.errors import ConfigError
+from runtime.health import HealthBoard
+from runtime.logs import logger
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    run: Callable[[threading.Event], None]
+
+
+class Supervisor:
+    def __init__(self, board: HealthBoard) -> None:
+        self.board = board
+        self.stop = threading.Event()
+        self.log = logger("supervise")
+        self._threads: list[threading.Thread] = []
+
+    def start(self, stages: list[Stage]) -> None:
+        for stage in stages:
+            thread = threading.Thread(target=self._keep_running, args=(stage,), name=stage.name)
+            thread.start()
+            self._threads.append(thread)
+
+    def catch_signals(self) -> None:
+        """SIGTERM and SIGINT stop the stages; what they were doing is finished first."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
+
+    def wait(self) -> None:
+        """Block until a signal, or a call of `stop.set`."""
+        while not self.stop.wait(3600):
+            pass
+
+    def join(self) -> bool:
+        """Stop all stages; whether all ended in time."""
+        self.stop.set()
+        for thread in self._threads:
+            thread.join(STOP_SECONDS)
+        late = [thread.name for thread in self._threads if thread.is_alive()]
+        if late:
+            self.log.error("stages did not stop in time", stages=late, seconds=STOP_SECONDS)
+        return not late
+
+    def _keep_running(self, stage: Stage) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self.stop.is_set():
+            try:
+                stage.run(self.stop)
+            except (DeadLetterFlood, ConfigError) as error:
+                self._give_up(stage, error)
+                return
+            except Exception as error:
+                self.log.exception("stage failed and is restarted", failed=stage.name)
+                self.board.trouble(stage.name, f"{type(error).__name__}: {error}; see the log")
+                self.board.restarted(stage.name)
+            else:
+                return
+            self.stop.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _give_up(self, stage: Stage, error: Exception) -> None:
+        self.log.error("stage stopped", stopped=stage.name, problem=str(error))
+        self.board.trouble(stage.name, f"stopped: {error}")

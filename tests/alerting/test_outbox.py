@@ -1,0 +1,100 @@
+"""The outbox: each event reaches each channel, once, in order; a repeat only under the same id."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from alerting.outbox import Outbox
+from runtime.clock import ManualClock
+from schemas.matters import DeliveryOutcome
+from storage.matters import deliveries_of, insert_events
+from storage.store import Store
+from tests.alerting.test_notifiers import EVENT, Recorder
+from tests.made import START, matter, minutes
+from tests.stores import chdb_store
+
+NEVER_TOLD = minutes(-60)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with chdb_store(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+def write(store: Store, *sequences: int) -> None:
+    events = [
+        msgspec.structs.replace(EVENT, sequence=number, at=START + minutes(number))
+        for number in sequences
+    ]
+    insert_events(store, [(event, matter()) for event in events])
+
+
+def test_what_is_pending_is_sent_once_and_in_order(store: Store, clock: ManualClock) -> None:
+    office = Recorder()
+    outbox = Outbox(store, [office], {}, clock)
+    write(store, 2, 1)
+    assert len(outbox.deliver()) == 2
+    assert outbox.deliver() == []
+    assert office.sent == ["food_safety-1.1", "food_safety-1.2"]
+
+
+def test_after_a_crash_only_what_has_no_record_is_sent_under_the_same_id(
+    store: Store, clock: ManualClock
+) -> None:
+    write(store, 1)
+    Outbox(store, [Recorder()], {}, clock).deliver()
+    write(store, 2)
+    restarted = Recorder()
+    Outbox(store, [restarted], {}, clock).deliver()
+    assert restarted.sent == ["food_safety-1.2"]
+
+
+def test_a_failing_channel_rests_longer_each_time_and_keeps_its_order(
+    store: Store, clock: ManualClock
+) -> None:
+    office, other = Recorder(), Recorder("other")
+    office.outcome = DeliveryOutcome.FAILED
+    outbox = Outbox(store, [office, other], {}, clock)
+    write(store, 1, 2)
+    outbox.deliver()
+    assert (office.sent, len(other.sent)) == (["food_safety-1.1"], 2)
+    clock.advance(timedelta(seconds=14))
+    assert outbox.deliver() == []
+    clock.advance(timedelta(seconds=1))
+    outbox.deliver()
+    clock.advance(timedelta(seconds=29))
+    assert outbox.deliver() == []
+    office.outcome = DeliveryOutcome.SENT
+    clock.advance(timedelta(seconds=1))
+    outbox.deliver()
+    assert office.sent == ["food_safety-1.1"] * 3 + ["food_safety-1.2"]
+    outcomes = [
+        d.outcome for d in deliveries_of(store, ["food_safety-1.1"]) if d.channel == "office"
+    ]
+    assert outcomes == [DeliveryOutcome.FAILED, DeliveryOutcome.FAILED, DeliveryOutcome.SENT]
+
+
+def test_a_rejected_event_does_not_hold_up_the_next(store: Store, clock: ManualClock) -> None:
+    office = Recorder()
+    office.outcome = DeliveryOutcome.REJECTED
+    outbox = Outbox(store, [office], {}, clock)
+    write(store, 1, 2)
+    outbox.deliver()
+    assert outbox.deliver() == []
+    assert office.sent == ["food_safety-1.1", "food_safety-1.2"]
+
+
+def test_a_channel_set_up_later_is_not_told_the_past(store: Store, clock: ManualClock) -> None:
+    write(store, 1)
+    clock.advance(minutes(30))
+    late = Recorder("late")
+    assert Outbox(store, [late], {}, clock).deliver() == []
