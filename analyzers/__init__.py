@@ -1,0 +1,1 @@
+"""RawPosts in, tagged rows out."""

@@ -1,0 +1,126 @@
+"""The shipped rules on invented posts, with floors, and what holds for every text."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzers.tag import Tagger
+from runtime.config import Unit
+from schemas.posts import Owed, SourceKind
+from tests.analyzers.cases import CASES
+from tests.analyzers.rules import post, shipped
+from tests.made import raw_post
+
+TAGGER = Tagger(shipped(Unit(name="江城市实验小学", aliases=("实小",))))
+TAGGED = [(case, TAGGER.tag(post(case.body, case.title))) for case in CASES]
+
+
+def share(right: list[bool]) -> float:
+    return sum(right) / len(right)
+
+
+def test_first_topic_floor() -> None:
+    assert len(CASES) >= 60
+    assert share([tags.category == case.topics[0] for case, tags in TAGGED]) >= 0.85
+
+
+def test_owed_floor() -> None:
+    assert share([tags.owed is case.owed for case, tags in TAGGED]) >= 0.85
+
+
+def test_danger_floors() -> None:
+    told = [case.danger for case, tags in TAGGED if tags.danger]
+    found = [tags.danger for case, tags in TAGGED if case.danger]
+    assert share(told) >= 0.9
+    assert share(found) >= 0.9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "学校开展消防演练，模拟三人受伤送医",
+        "去年有学生溺水身亡，今年水塘围起来了",
+        "老师提醒大家避免烫伤",
+        "为防止踩踏，学校分批放学",
+        "安全教育课讲了触电怎么办",
+        "昨晚的电影里学校爆炸，主角重伤",
+        "同学讲的笑话笑死我了",
+        "作业要命，要写死了",
+        "学校门口撞车，幸好没有人受伤",
+        "这路口不装灯，万一撞伤孩子怎么办",
+    ],
+)
+def test_no_danger_where_nobody_is_hurt(text: str) -> None:
+    assert not TAGGER.tag(post(text)).danger
+
+
+def test_why_names_the_words_of_each_tag() -> None:
+    tags = TAGGER.tag(post("实小食堂的饭是馊的，投诉！吃完孩子上吐下泻，食物中毒了"))
+    why = {each.tag: each.words for each in tags.why}
+    assert "食物中毒" in why["danger"]
+    assert "投诉" in why["complaint"]
+    assert "食物中毒" in why["food_safety"]
+    assert why["units"] == tags.units == ("江城市实验小学",)
+    assert {each.by for each in tags.why} == {"rule"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sensitivity"),
+    [
+        ("食堂吃完全班上吐下泻，食物中毒送医院了", 3),
+        ("学校食堂的饭菜发霉，投诉", 2),
+        ("学校乱收费，投诉", 1),
+        ("今天期末考试", 0),
+    ],
+)
+def test_sensitivity(text: str, sensitivity: int) -> None:
+    assert TAGGER.tag(post(text)).sensitivity == sensitivity
+
+
+def test_danger_that_asks_for_nothing_is_owed_an_answer_unless_it_is_reported() -> None:
+    text = "一名学生溺亡"
+    assert TAGGER.tag(post(text)).owed is Owed.COMPLAINT
+    assert TAGGER.tag(post(text, kind=SourceKind.NEWS)).owed is Owed.MENTION
+    assert TAGGER.tag(post(text, kind=SourceKind.NOTICE)).owed is Owed.MENTION
+
+
+def test_text_without_any_word_of_the_rules_has_no_topic() -> None:
+    tags = TAGGER.tag(post("嗯嗯"))
+    assert tags.topics == ()
+    assert tags.category is None
+    assert tags.why == ()
+
+
+def test_not_education_stands_alone_and_only_without_another_topic() -> None:
+    assert TAGGER.tag(post("物业费又涨了")).topics == ("not_education",)
+    assert "not_education" not in TAGGER.tag(post("物业旁边的小学食堂饭菜发霉")).topics
+
+
+def test_tagged_post_carries_post_and_site() -> None:
+    raw = raw_post("7")
+    tagged = TAGGER.tagged(raw)
+    assert tagged.post is raw
+    assert tagged.site == "bbs.example"
+    assert tagged.tags == TAGGER.tag(raw)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(), st.text())
+def test_any_text_is_tagged_the_same_way_twice(title: str, body: str) -> None:
+    first = TAGGER.tag(post(body, title))
+    assert first == TAGGER.tag(post(body, title))
+    assert len(first.topics) <= 3
+    assert first.department is None
+    assert 0 <= first.sensitivity <= 3
+
+
+WORDS = sorted({word for _, tags in TAGGED for why in tags.why for word in why.words})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=12))
+def test_any_mix_of_rule_words_keeps_the_promises(words: list[str]) -> None:
+    tags = TAGGER.tag(post("，".join(words)))
+    assert len(set(tags.topics)) == len(tags.topics) <= 3
+    assert "not_education" not in tags.topics or len(tags.topics) == 1
+    assert (tags.sensitivity == 3) is tags.danger
