@@ -45,9 +45,7 @@ def run_demo(speed: float | None) -> None:
         stack.callback(folder.close)
         clock, start = town_clock(folder.folder, speed or SPEED)
         if is_over(clock.now(), start):
-            Console().print(
-                "示例镇的故事已讲完，重新开始 / the story is over: starting again"
-            )
+            Console().print("示例镇的故事已讲完，重新开始 / the story is over: starting again")
             _empty(folder.folder)
             clock, start = town_clock(folder.folder, speed or SPEED)
         town = TownServer(load_town(), clock, start, _kept_port(folder.folder))

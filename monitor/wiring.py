@@ -35,7 +35,8 @@ from storage.windows import SqlWindows
 
 T = TypeVar("T")
 WAIT_SECONDS = 2.0
-HOUSEKEEPING_SECONDS = 3600.0
+BEAT_SECONDS = 15.0
+TRIM_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def collect_stage(house: House, log: Log) -> Stage:
         state = State(_folder(house.settings) / "collector.sqlite")
         fetcher = HttpFetcher(house.settings.fetch, house.clock)
         try:
-            Collector(
+            collector = Collector(
                 Parts(
                     settings=house.settings,
                     sources=house.config.sources,
@@ -104,7 +105,9 @@ def collect_stage(house: House, log: Log) -> Stage:
                     state=state,
                     fetcher=fetcher,
                 )
-            ).run(stop)
+            )
+            house.board.watch("collect", collector.stage_health)
+            collector.run(stop)
         finally:
             fetcher.close()
             state.close()
@@ -145,13 +148,17 @@ def keep_house_stage(house: House, log: Log) -> Stage:
 
     def work(stop: threading.Event) -> None:
         days = timedelta(days=house.settings.data.retention_days)
+        next_trim = house.clock.now()
         while not stop.is_set():
+            now = house.clock.now()
             try:
-                log.trim(house.clock.now() - days)
-                house.board.ok("keep_house", house.clock.now())
+                if now >= next_trim:
+                    log.trim(now - days)
+                    next_trim = now + TRIM_PAUSE
+                house.board.ok("keep_house", now)
             except RetryLater as error:
                 house.board.trouble("keep_house", str(error))
-            house.clock.wait(stop, HOUSEKEEPING_SECONDS)
+            house.clock.wait(stop, BEAT_SECONDS * house.pace)
 
     return Stage("keep_house", work)
 

@@ -1,4 +1,4 @@
-"""Text as the product sees it: normalised for comparing, masked before it leaves a collector."""
+"""Text on one line, and normalised for comparing; runtime/mask.py takes out numbers of people."""
 
 import re
 import unicodedata
@@ -8,11 +8,11 @@ _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def squeeze(text: str) -> str:
-    """One line with single spaces, without characters that no store takes (lone surrogates, NUL)."""
+    """One line with single spaces, without what no store takes (lone surrogates, NUL)."""
     cleaned = text.encode("utf-8", "ignore").decode().replace("\x00", "")
     return _SPACE.sub(" ", cleaned).strip()
 
 
 def normalise(text: str) -> str:
-    """The form in which two copies of a text are equal: NFKC, lower case, letters and digits only."""
+    """The form in which two copies of a text are equal: NFKC, lower case, letters and digits."""
     return _NOT_WORD.sub("", unicodedata.normalize("NFKC", text).lower())

@@ -1,0 +1,1 @@
+"""Public feeds in, RawPosts out: authors dropped, contacts masked."""

@@ -1,0 +1,108 @@
+"""A parsed feed against what is known of its posts: new, changed, or only still listed. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from urllib.parse import urljoin
+
+from collectors.state import Sighting
+from schemas.posts import Engagement, Post, RawPost
+
+_HISTORY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class View:
+    """When and how a list was read; `oldest`: what counts before it is past its retention."""
+
+    url: str
+    at: datetime
+    oldest: datetime
+    first_poll_done: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """`first` is to be noted before `changed` is published, `listed` to be saved after.
+
+    `new`: how many of `changed` were never published before.
+    """
+
+    first: tuple[Sighting, ...]
+    changed: tuple[RawPost, ...]
+    engagement: tuple[Engagement, ...]
+    listed: tuple[Sighting, ...]
+    new: int
+
+
+def match_posts(posts: Sequence[Post], known: Mapping[str, Sighting], view: View) -> Found:
+    first: list[Sighting] = []
+    changed: list[RawPost] = []
+    engagement: list[Engagement] = []
+    listed: list[Sighting] = []
+    new = 0
+    for post in posts:
+        seen = known.get(post.id)
+        if seen is None:
+            seen = Sighting(post.id, _counted_at(post, view), view.at)
+            if seen.counted_at < view.oldest:
+                continue
+            first.append(seen)
+        now = replace(seen, content=_content(post), replies=post.replies, views=post.views)
+        listed.append(now)
+        if seen.counted_at < view.oldest:
+            # Listed for longer than posts are kept: its row is gone and must not come back.
+            continue
+        if now.content != seen.content:
+            changed.append(_raw(post, seen, view))
+            new += seen.content is None
+        told = (now.replies, now.views)
+        if told not in ((None, None), (seen.replies, seen.views)):
+            engagement.append(_engagement(post, seen, view))
+    return Found(tuple(first), tuple(changed), tuple(engagement), tuple(listed), new)
+
+
+def _counted_at(post: Post, view: View) -> datetime:
+    if post.published_at:
+        return min(post.published_at, view.at)
+    # An undated post on a source's first list may be years old. A day back it still counts in
+    # the totals, but lies outside every window that warns.
+    return view.at if view.first_poll_done else view.at - _HISTORY
+
+
+def _raw(post: Post, seen: Sighting, view: View) -> RawPost:
+    return RawPost(
+        id=post.id,
+        source=post.source,
+        source_kind=post.source_kind,
+        # A post without an address of its own belongs to its source's site.
+        url=post.url or urljoin(view.url, "/"),
+        title=post.title,
+        body=post.body,
+        published_at=post.published_at,
+        seen_at=seen.seen_at,
+        counted_at=seen.counted_at,
+        updated_at=post.updated_at,
+        thread_id=post.thread_id,
+        thread_title=post.thread_title,
+        replies=post.replies,
+        views=post.views,
+    )
+
+
+def _engagement(post: Post, seen: Sighting, view: View) -> Engagement:
+    return Engagement(
+        source=post.source,
+        id=post.id,
+        counted_at=seen.counted_at,
+        at=view.at,
+        replies=post.replies,
+        views=post.views,
+    )
+
+
+def _content(post: Post) -> str:
+    """Title and body only: a changed date or thread title is no edit of what was said."""
+    text = f"{post.title}\n{post.body}".encode()
+    return blake2b(text, digest_size=16).hexdigest()
