@@ -47,7 +47,10 @@ class Analyzer:
 
     def health(self) -> StageHealth:
         now = self.consumer.health
-        return StageHealth(STAGE, now.last_ok_at, now.last_error or "", lag=now.lag or 0)
+        notice = f"{now.dead} messages set aside; last {now.last_dead}" if now.dead else ""
+        return StageHealth(
+            STAGE, now.last_ok_at, now.last_error or "", notice=notice, lag=now.lag or 0
+        )
 
     def read(self, record: Record) -> Message:
         try:

@@ -3,7 +3,6 @@
 Three failures, three outcomes: BadMessage is a dead letter, RetryLater waits, all else stops.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,9 +14,9 @@ from bus.dead_letters import DeadLetterFlood as DeadLetterFlood
 from bus.log import DEAD_LETTERS, Entry, Log, Reader, Record
 from runtime.clock import Clock
 from runtime.errors import BadMessage, RetryLater
+from runtime.logs import logger
 
 T = TypeVar("T")
-logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -48,12 +47,13 @@ class Pace:
 
 @dataclass(frozen=True)
 class ConsumerHealth:
-    """`last_error`: what holds the stage up now, None while all is well; `lag`: None if unknown."""
+    """`last_error`: what holds the stage up now; `last_dead`: which message was set aside, why."""
 
     last_ok_at: datetime | None = None
     handled: int = 0
     dead: int = 0
     last_error: str | None = None
+    last_dead: str | None = None
     lag: int | None = None
 
 
@@ -71,6 +71,7 @@ class Consumer(Generic[T]):
 
     def __init__(self, log: Log, work: Work[T], clock: Clock, pace: Pace | None = None) -> None:
         self._log, self._work, self._clock = log, work, clock
+        self._lines = logger(work.group)
         self._pace = pace or Pace()
         self._recent = DeadLetterCount(self._pace.cap)
         self._health = ConsumerHealth()
@@ -124,7 +125,15 @@ class Consumer(Generic[T]):
             self._health,
             handled=self._health.handled + len(batch.items),
             dead=self._health.dead + len(batch.dead),
+            last_dead=self._tell_dead(batch.dead) or self._health.last_dead,
         )
+
+    def _tell_dead(self, dead: Sequence[tuple[Record, str]]) -> str | None:
+        told = None
+        for record, reason in dead:
+            told = f"{record.stream}/{record.partition}/{record.offset}: {reason}"
+            self._lines.warning("message set aside", place_and_reason=told)
+        return told
 
     def _read_all(self, records: Sequence[Record]) -> _Batch[T]:
         batch: _Batch[T] = _Batch()
@@ -152,14 +161,14 @@ class Consumer(Generic[T]):
     def _note_failure(self, error: RetryLater) -> float:
         told = str(error)
         if told != self._health.last_error:
-            logger.warning("%s holds, and tries again: %s", self._work.group, told)
+            self._lines.warning("holds, and tries again", problem=told)
         self._health = replace(self._health, last_error=told)
         self._failures += 1
         return pause_seconds(self._failures)
 
     def _note_success(self) -> None:
         if self._failures:
-            logger.warning("%s goes on after %d tries", self._work.group, self._failures)
+            self._lines.warning("goes on", tries=self._failures)
         self._failures = 0
         self._health = replace(self._health, last_ok_at=self._clock.now(), last_error=None)
 

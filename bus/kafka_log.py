@@ -15,6 +15,7 @@ from typing import Any
 from bus.log import Entry, Lag, Place, Record, check_sizes, next_offsets
 from runtime.clock import stopwatch
 from runtime.errors import ConfigError, RetryLater
+from runtime.logs import logger
 
 with warnings.catch_warnings():
     # kafka-python 3.0 reads its schemas by a call that Python 3.11 deprecates.
@@ -23,7 +24,7 @@ with warnings.catch_warnings():
     from kafka.net.compat import KafkaNetClient
     from kafka.structs import OffsetAndMetadata
 
-logger = logging.getLogger(__name__)
+lines = logger("kafka")
 # While a broker is away it logs ten errors a second. Each failure of ours reaches the caller as an
 # exception, and is told once by the stage that waits.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -186,7 +187,7 @@ class KafkaReader:
             try:
                 self._connected().commit(offsets, timeout_ms=self._settings.timeout_ms)
             except _REBALANCE as error:
-                logger.info("%s: commit lost to a rebalance: %s", self._group, error)
+                lines.info("commit lost to a rebalance", group=self._group, error=str(error))
         for place, offset in after.items():
             self._resume[place] = offset
             if offset >= self._delivered.get(place, 0):
@@ -280,7 +281,7 @@ def _create(admin: Any, topics: dict[str, dict[str, int]], settings: KafkaSettin
     try:
         admin.create_topics(topics, timeout_ms=settings.timeout_ms)
     except errors.TopicAlreadyExistsError:
-        logger.info("another process made some of the topics %s first", ", ".join(sorted(topics)))
+        lines.info("another process made some of the topics first", topics=sorted(topics))
     admin.wait_for_topics(list(topics), timeout_ms=settings.timeout_ms)
 
 

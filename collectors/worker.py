@@ -20,6 +20,7 @@ from runtime.clock import Clock
 from runtime.config import Settings, Source
 from runtime.errors import RetryLater
 from runtime.health import StageHealth
+from runtime.logs import logger
 from schemas.codec import encode
 from schemas.posts import Poll, PollOutcome
 
@@ -71,6 +72,7 @@ class Collector:
         self.retention = timedelta(days=parts.settings.data.retention_days)
         self._undelivered: list[Polled] = []
         self._stage = StageHealth(STAGE)
+        self._lines = logger(STAGE)
         states = [parts.state.source(source.id, source.url) for source in parts.sources]
         self._states = {state.id: state for state in states}
         self._health = {state.id: _health(state) for state in states}
@@ -188,7 +190,16 @@ class Collector:
         self.parts.state.save(state, after, listed)
         self.parts.state.forget(after, self.retention)
         self._states[source.id] = after
-        self._health[source.id] = _health(after, polled)
+        self._tell(self._health[source.id], _health(after, polled))
+
+    def _tell(self, before: SourceHealth, after: SourceHealth) -> None:
+        """A line when a source begins to fail, fails otherwise, or is back; not one a poll."""
+        self._health[after.source] = after
+        if after.message and after.message != before.message:
+            told = {"outcome": str(after.outcome), "message": after.message}
+            self._lines.warning("source", source=after.source, **told)
+        elif before.message and not after.message:
+            self._lines.info("source is back", source=after.source)
 
     def _send(self, stream: str, source: Source, messages: Sequence[bytes]) -> None:
         if messages:

@@ -17,7 +17,7 @@ def print_status(status: Status, pid: int, address: str) -> int:
     console.print(f"进程 process {pid}   {address}   {at}   覆盖 coverage {status.coverage:.0%}")
     problems = [stage for stage in status.stages if stage.problem]
     for stage in status.stages:
-        told = stage.problem or "正常 ok"
+        told = stage.problem or stage.notice or "正常 ok"
         console.print(f"  {stage.stage:<10} {told}   重启 restarts {stage.restarts}", markup=False)
     _print_matters(console, status)
     failing = [source for source in status.sources if not source.covered]

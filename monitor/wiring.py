@@ -16,6 +16,7 @@ from bus.kafka_log import KafkaLog, KafkaSettings
 from bus.log import Log
 from bus.sqlite_log import SqliteLog
 from collectors.fetch import HttpFetcher
+from collectors.robots import PoliteFetcher
 from collectors.state import State
 from collectors.worker import Collector, Parts
 from dashboard.app import create_app
@@ -95,6 +96,7 @@ def collect_stage(house: House, log: Log) -> Stage:
     def work(stop: threading.Event) -> None:
         state = State(_folder(house.settings) / "collector.sqlite")
         fetcher = HttpFetcher(house.settings.fetch, house.clock)
+        agent = house.settings.fetch.user_agent.partition("/")[0]
         try:
             collector = Collector(
                 Parts(
@@ -103,7 +105,7 @@ def collect_stage(house: House, log: Log) -> Stage:
                     log=log,
                     clock=house.clock,
                     state=state,
-                    fetcher=fetcher,
+                    fetcher=PoliteFetcher(fetcher, agent, house.clock),
                 )
             )
             house.board.watch("collect", collector.stage_health)

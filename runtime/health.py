@@ -8,11 +8,14 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class StageHealth:
-    """`ok_at`: when its loop last went round well; `problem`: finding and remedy, empty if none."""
+    """`ok_at`: when its loop last went round well; `problem`: finding and remedy, empty if none;
+    `notice`: what went wrong without holding it up, such as a message set aside.
+    """
 
     stage: str
     ok_at: datetime | None = None
     problem: str = ""
+    notice: str = ""
     restarts: int = 0
     lag: int = 0
 

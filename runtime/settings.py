@@ -44,8 +44,8 @@ class ConfigProblems(ConfigError):
 def load_config(directory: Path | None = None) -> Config:
     """Read `directory`, else config/ if there is one, else the shipped rules.
 
-    A file that a folder lacks is taken from the shipped ones. Raises ConfigProblems with every
-    problem found: file, key, finding and remedy.
+    What a folder lacks comes from the shipped ones (rules) or is all defaults (TOML files). Raises
+    ConfigProblems with every problem found: file, key, finding and remedy.
     """
     folder = directory or (USER if USER.is_dir() else SHIPPED)
     if not folder.is_dir():
@@ -95,6 +95,8 @@ def _read(folder: Path, name: str, model: type[Model], problems: list[str]) -> M
         problems.append(f"{path}: not TOML: {error}; mend that line")
     except UnicodeDecodeError as error:
         problems.append(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8")
+    except OSError as error:
+        problems.append(f"{path}: can't be read ({error.strerror}); give this user the right to")
     except ValidationError as error:
         problems += [_problem(path, model, item) for item in error.errors()]
     return None
@@ -225,8 +227,8 @@ def _rule_file(path: Path, problems: list[str]) -> RuleFile:
     except UnicodeDecodeError as error:
         problems.append(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8")
         text = ""
-    except FileNotFoundError:
-        problems.append(f"{path}: no such file; `huisheng init` writes one to start from")
+    except OSError as error:
+        problems.append(f"{path}: can't be read ({error.strerror}); `huisheng init` writes one")
         text = ""
     lines = (RuleLine(number=n, text=t.strip()) for n, t in enumerate(text.splitlines(), 1))
     return RuleFile(path=str(path), lines=tuple(lines))

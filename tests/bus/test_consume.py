@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from bus.consume import Consumer, Pace, Work, pause_seconds
 from bus.dead_letters import DeadLetterCap, DeadLetterFlood, read_dead_letter
@@ -163,7 +164,7 @@ def test_a_bad_message_goes_to_the_dead_letters_and_stops_no_other() -> None:
     assert (consumer.health.handled, consumer.health.dead) == (2, 1)
 
 
-def test_an_outage_is_waited_for_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_waited_for_and_told_once() -> None:
     clock = ManualClock(START)
     tries = iter(range(100))
 
@@ -176,22 +177,25 @@ def test_an_outage_is_waited_for_and_told_once(caplog: pytest.LogCaptureFixture)
     log, shelf = MemoryLog(1, clock), Slow(Faults([]))
     publish(log, ["好1", "坏2"])
     reader = log.reader("analyzers", (POSTS,))
-    consumer = stage(log, shelf, clock)
     pauses = []
-    for _ in range(9):
-        pauses.append(consumer.step(reader))
-        assert consumer.health.last_error == str(AWAY)
-        assert (consumer.health.lag, consumer.health.last_ok_at) == (2, None)
+    with capture_logs() as lines:
+        consumer = stage(log, shelf, clock)
+        for _ in range(9):
+            pauses.append(consumer.step(reader))
+            assert consumer.health.last_error == str(AWAY)
+            assert (consumer.health.lag, consumer.health.last_ok_at) == (2, None)
+        assert consumer.step(reader) == 0
     assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-    assert consumer.step(reader) == 0
     assert letters(log) == ["坏2"]
     assert consumer.health.last_error is None
     assert consumer.health.last_ok_at == START
-    told = [record.getMessage() for record in caplog.records]
-    assert told == [
-        f"analyzers holds, and tries again: {AWAY}",
-        "analyzers goes on after 9 tries",
+    assert [line["event"] for line in lines] == [
+        "holds, and tries again",
+        "message set aside",
+        "goes on",
     ]
+    assert lines[0]["problem"] == str(AWAY)
+    assert consumer.health.last_dead == "posts/0/1: unreadable: 坏2"
 
 
 def test_the_pause_is_bounded() -> None:
