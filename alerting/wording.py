@@ -50,7 +50,7 @@ def word(event: Event, topics: Mapping[str, str]) -> Notice:
         f"{window.sites} 个网站，新增回复 {window.replies}",
     ]
     if window.coverage < 1:
-        lines[-1] += f"；采集覆盖 {window.coverage:.0%}"
+        lines[-1] += f"；采集覆盖 {window.coverage:.0%}，数字可能偏低"
     if event.report_by:
         lines.append(f"请于 {event.report_by.astimezone(SHANGHAI):%m月%d日 %H:%M} 前上报")
     return Notice(event, topic, "\n".join(lines))

@@ -12,6 +12,7 @@ from runtime.clock import SystemClock
 from runtime.errors import ConfigError, RetryLater
 from runtime.logs import set_up
 from runtime.settings import load_config
+from schemas.matters import ActionKind
 from schemas.posts import SourceKind
 
 app = typer.Typer(
@@ -196,6 +197,25 @@ def status(config: ConfigFolder = None) -> None:
     with _told():
         code = show_status(load_config(config))
     raise typer.Exit(code)
+
+
+@app.command()
+def act(
+    matter: Annotated[str, typer.Argument(help="The matter's id, as `huisheng status` shows it.")],
+    kind: Annotated[ActionKind, typer.Argument(help="What was done.")],
+    by: Annotated[str, typer.Option(help="Who did it, as they sign.")],
+    note: Annotated[str, typer.Option(help="To whom it was reported, or why it is lowered.")] = "",
+    config: ConfigFolder = None,
+) -> None:
+    """Acknowledge, report, confirm or lower a matter.
+
+    Example: huisheng act food_safety-3f2a reported --by 王 --note 区教育局值班室
+    """
+    from dashboard.actions import ActionRequest
+    from monitor.asking import act as write_action
+
+    with _told():
+        write_action(load_config(config), ActionRequest(matter, kind.value, by, note))
 
 
 @app.command()

@@ -1,6 +1,8 @@
 """What asks from outside: `sql`, `status`, `act`, `migrate`. A running process answers itself."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -8,11 +10,13 @@ from urllib.request import Request, urlopen
 import msgspec
 from rich.console import Console
 
+from dashboard.actions import ActionRefused, ActionRequest, record
 from dashboard.status import Status
 from monitor.processes import demo_config
 from monitor.report import print_status
 from monitor.runfile import DataFolder, RunFile, running
 from monitor.wiring import open_store
+from runtime.clock import SystemClock
 from runtime.config import Config
 from runtime.errors import ConfigError
 from runtime.settings import USER
@@ -41,7 +45,8 @@ def ask_sql(config: Config, statement: str, form: str) -> bytes:
         if run:
             body = msgspec.json.encode({"sql": checked, "format": FORMATS[form]})
             return _ask(run, "/sql", body)
-        return _ask_folder(config, folder, checked, FORMATS[form])
+        with _opened(config, folder) as store:
+            return store.ask(checked, FORMATS[form])
     except SqlRefused as error:
         message = f"sql: {error}"
         raise ConfigError(message) from error
@@ -60,24 +65,29 @@ def show_status(config: Config) -> int:
     return print_status(answer, run.pid, _address(run))
 
 
+def act(config: Config, request: ActionRequest) -> None:
+    """Write an operator's action; raises ConfigError with what is wrong with it."""
+    folder, run = _place(config)
+    if run:
+        _ask(run, "/act", msgspec.json.encode(request))
+        return
+    try:
+        with _opened(config, folder) as store:
+            record(store, SystemClock(), request)
+    except ActionRefused as error:
+        message = f"act: {error}"
+        raise ConfigError(message) from error
+
+
 def migrate_store(config: Config) -> list[str]:
     """The migrations applied now; raises ConfigError while a process runs on the folder."""
     settings = config.settings
-    if settings.store_dsn.startswith("http"):
+    with ExitStack() as stack:
+        if not settings.store_dsn.startswith("http"):
+            stack.callback(DataFolder(settings.data.dir).close)
         store = Store(settings.store_dsn)
-        try:
-            return migrate(store)
-        finally:
-            store.close()
-    held = DataFolder(settings.data.dir)
-    try:
-        store = Store(settings.store_dsn)
-        try:
-            return migrate(store)
-        finally:
-            store.close()
-    finally:
-        held.close()
+        stack.callback(store.close)
+        return migrate(store)
 
 
 def _place(config: Config) -> tuple[Path, RunFile | None]:
@@ -117,24 +127,18 @@ def _ask(run: RunFile, path: str, body: bytes | None) -> bytes:
     return answer
 
 
-def _ask_folder(config: Config, folder: Path, statement: str, form: str) -> bytes:
+@contextmanager
+def _opened(config: Config, folder: Path) -> Iterator[Store]:
+    """The server's store, or the folder's with no other process on it meanwhile."""
     settings = config.settings
-    if settings.store_dsn.startswith("http"):
-        store = Store(settings.store_dsn)
-        try:
-            return store.ask(statement, form)
-        finally:
-            store.close()
-    if not (folder / "store").is_dir():
-        message = f"{folder}: holds no store yet; start one with `make run` or `huisheng run`"
-        raise ConfigError(message)
-    data = settings.data.model_copy(update={"dir": folder})
-    held = DataFolder(folder)
-    try:
-        store = open_store(settings.model_copy(update={"data": data}))
-        try:
-            return store.ask(statement, form)
-        finally:
-            store.close()
-    finally:
-        held.close()
+    with ExitStack() as stack:
+        if not settings.store_dsn.startswith("http"):
+            if not (folder / "store").is_dir():
+                message = f"{folder}: holds no store yet; start one with `make run`"
+                raise ConfigError(message)
+            stack.callback(DataFolder(folder).close)
+            data = settings.data.model_copy(update={"dir": folder})
+            settings = settings.model_copy(update={"data": data})
+        store = open_store(settings)
+        stack.callback(store.close)
+        yield store

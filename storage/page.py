@@ -23,25 +23,36 @@ WHERE hour >= {since:DateTime64(3)} AND hour <= {until:DateTime64(3)}
     )
 ORDER BY topic, unit, hour
 """
-# Danger first: what made a matter red must be seen at once. One post a story.
+# Danger first: what made a matter red must be seen at once. One post a story. Texts are read apart,
+# for the few that are shown.
 LATEST = """
-SELECT topic, unit, heading, url, source, counted_at, danger, owed
+SELECT topic, unit, source, id, counted_at, danger
 FROM
 (
-    SELECT counted_at, source, id, story_id, url, danger, owed,
-        if(title != '', title, substringUTF8(body, 1, 80)) AS heading,
-        toString(arrayJoin(arrayDistinct(topics))) AS topic,
-        toString(arrayJoin(if(empty(units), [''], arrayDistinct(units)))) AS unit
-    FROM posts FINAL
-    WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
-        AND counted_at > {since:DateTime64(3)} AND counted_at <= {until:DateTime64(3)}
-        AND source_kind != 'notice'
-    ORDER BY danger DESC, counted_at DESC
+    SELECT topic, unit, source, id, counted_at, danger
+    FROM
+    (
+        SELECT counted_at, source, id, story_id, danger,
+            toString(arrayJoin(arrayDistinct(topics))) AS topic,
+            toString(arrayJoin(if(empty(units), [''], arrayDistinct(units)))) AS unit
+        FROM posts FINAL
+        WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
+            AND counted_at > {since:DateTime64(3)} AND counted_at <= {until:DateTime64(3)}
+            AND source_kind != 'notice' AND hasAny(topics, {topics:Array(String)})
+    )
+    WHERE has(arrayZip({topics:Array(String)}, {units:Array(String)}), (topic, unit))
+    ORDER BY danger DESC, counted_at DESC, id
     LIMIT 1 BY story_id, topic, unit
 )
-WHERE has(arrayZip({topics:Array(String)}, {units:Array(String)}), (topic, unit))
 ORDER BY danger DESC, counted_at DESC, id
 LIMIT {each:UInt32} BY topic, unit
+"""
+TEXTS = """
+SELECT source, id, if(title != '', title, substringUTF8(body, 1, 80)), url FROM posts FINAL
+WHERE toStartOfHour(counted_at) IN (
+        SELECT toDateTime(arrayJoin({hours:Array(Int64)}), 'UTC')
+    )
+    AND has(arrayZip({sources:Array(String)}, {ids:Array(String)}), (toString(source), id))
 """
 BY_SOURCE = """
 SELECT source, uniqExact(id) FROM posts
@@ -63,7 +74,6 @@ class LatestPost:
     source: str
     at: datetime
     danger: bool
-    owed: str
 
 
 def standing_matters(store: Store, since: datetime) -> list[Matter]:
@@ -99,10 +109,26 @@ def latest_posts(
     """Up to `each` posts of every matter, those with danger first, then newest first."""
     since, until = span
     params = {"since": since, "until": until, "each": each, **_bound(keys)}
+    rows = store.rows(LATEST, params)
+    texts = _texts(store, [(source, key, at) for _, _, source, key, at, _ in rows])
     return [
-        LatestPost(MatterKey(topic, unit), *rest)
-        for topic, unit, *rest in store.rows(LATEST, params)
+        LatestPost(MatterKey(topic, unit), *texts[source, key], source, at, danger)
+        for topic, unit, source, key, at, danger in rows
+        if (source, key) in texts
     ]
+
+
+def _texts(
+    store: Store, posts: Sequence[tuple[str, str, datetime]]
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """Heading and address of each post, by source and id."""
+    params = {
+        "hours": sorted({int(at.timestamp()) // 3600 * 3600 for _, _, at in posts}),
+        "sources": [source for source, _, _ in posts],
+        "ids": [key for _, key, _ in posts],
+    }
+    rows = store.rows(TEXTS, params) if posts else []
+    return {(source, key): (heading, url) for source, key, heading, url in rows}
 
 
 def posts_by_source(store: Store, span: Span) -> dict[str, int]:

@@ -64,7 +64,7 @@ def entries(*values: str, key: str = "源-1") -> list[Entry]:
     return [Entry(key, value.encode()) for value in values]
 
 
-def take(reader: Reader, expected: int, seconds: float = 15) -> list[Record]:
+def take(reader: Reader, expected: int, seconds: float = 40) -> list[Record]:
     """Polls until `expected` records have come; an empty poll is not the end."""
     found: list[Record] = []
     deadline = stopwatch() + seconds

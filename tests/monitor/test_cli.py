@@ -163,6 +163,14 @@ def test_migrate_makes_a_store_that_sql_reads(tmp_path: Path) -> None:
     assert "docs/columns.md" in wrong.stderr
 
 
+def test_an_action_on_no_open_matter_is_refused(tmp_path: Path) -> None:
+    huisheng("init", where=tmp_path)
+    huisheng("migrate", where=tmp_path)
+    done = huisheng("act", "m-1", "reported", "--by", "王", "--note", "区教育局", where=tmp_path)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("act: ")
+
+
 def test_migrate_and_run_refuse_a_folder_in_use(tmp_path: Path) -> None:
     huisheng("init", where=tmp_path)
     held = DataFolder(tmp_path / "data")
@@ -208,7 +216,7 @@ def test_every_command_has_an_example() -> None:
         for command in app.registered_commands
         if command.callback
     ]
-    assert len(commands) == 14
+    assert len(commands) == 15
     for command in commands:
         assert command in listed
         assert "Example: huisheng" in huisheng(command, "--help").stdout

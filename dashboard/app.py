@@ -1,0 +1,200 @@
+"""The routes of the page: requests in, HTML, JSON or text out. server.py serves what is made here.
+
+Store calls run on a few threads of the app's own, since each thread keeps a handle of the store.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from urllib.parse import parse_qs, urlencode
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from dashboard.actions import ActionRefused, ActionRequest, Refusal, record
+from dashboard.facts import PageParts as PageParts
+from dashboard.facts import gather
+from dashboard.guard import Guard, TooLarge, has_token, is_same_origin, read_body
+from dashboard.pages import build
+from dashboard.render import Notice, Templates
+from dashboard.sql import answer
+from dashboard.status import late_stages, status
+from dashboard.words import Words, choose_language
+from runtime.errors import RetryLater
+from schemas.matters import ActionKind
+from storage.store import StoreError
+
+STORE_THREADS = 4
+FORM_BYTES = 20_000
+SQL_BYTES = 1_000_000
+NO_TOKEN = "the token is missing or wrong; send `Authorization: Bearer …` from the run file\n"
+
+T = TypeVar("T")
+
+
+class Desk:
+    """What the routes share."""
+
+    def __init__(self, parts: PageParts) -> None:
+        self.parts = parts
+        self.templates = Templates()
+        self._pool = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="page")
+
+    async def call(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    async def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def page(self, request: Request) -> Response:
+        done = request.query_params.get("done")
+        if done in list(ActionKind):
+            notice = Notice(words_of(request)(f"done_{done}"), refused=False)
+            return await self._whole(request, notice)
+        if "fragment" not in request.query_params:
+            return await self._whole(request, None)
+        words = words_of(request)
+        return HTMLResponse(
+            await self.call(
+                lambda: self.templates.fragment(build(gather(self.parts), words), words)
+            )
+        )
+
+    async def _whole(self, request: Request, notice: Notice | None, code: int = 200) -> Response:
+        words = words_of(request)
+        html = await self.call(
+            lambda: self.templates.page(build(gather(self.parts), words), words, notice)
+        )
+        return HTMLResponse(html, status_code=code)
+
+    async def act(self, request: Request) -> Response:
+        words = words_of(request)
+        try:
+            asked = await _asked(request)
+            action = await self.call(lambda: record(self.parts.store, self.parts.clock, asked))
+        except ActionRefused as refused:
+            notice = Notice(f"{words('refused_title')}：{refused.say(words)}", refused=True)
+            code = 403 if refused.refusal is Refusal.ORIGIN else 400
+            return await self._whole(request, notice, code)
+        query = urlencode({"lang": words.language, "done": action.kind.value})
+        return RedirectResponse(f"/?{query}#{action.matter_id}", status_code=303)
+
+    async def act_by_token(self, request: Request) -> Response:
+        """The same action from the command line, which holds the process's token."""
+        if not has_token(request.headers, self.parts.token):
+            return PlainTextResponse(NO_TOKEN, status_code=401)
+        try:
+            asked = msgspec.json.decode(await read_body(request, FORM_BYTES), type=ActionRequest)
+            await self.call(lambda: record(self.parts.store, self.parts.clock, asked))
+        except (ActionRefused, TooLarge, msgspec.DecodeError) as error:
+            return PlainTextResponse(f"act: {error}\n", status_code=400)
+        return PlainTextResponse("ok\n")
+
+    async def sql(self, request: Request) -> Response:
+        if not has_token(request.headers, self.parts.token):
+            return PlainTextResponse(NO_TOKEN, status_code=401)
+        try:
+            body = await read_body(request, SQL_BYTES)
+        except TooLarge:
+            text = f"the request is larger than {SQL_BYTES} bytes; shorten the statement\n"
+            return PlainTextResponse(text, status_code=413)
+        return await asyncio.to_thread(answer, self.parts.store, body)
+
+    async def status(self, request: Request) -> Response:
+        if not has_token(request.headers, self.parts.token):
+            return PlainTextResponse(NO_TOKEN, status_code=401)
+        found = status(await self.call(lambda: gather(self.parts)))
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    async def healthz(self, _request: Request) -> Response:
+        late = late_stages(self.parts)
+        text = "\n".join(late) if late else "ok"
+        return PlainTextResponse(f"{text}\n", status_code=503 if late else 200)
+
+    async def metrics(self, _request: Request) -> Response:
+        data = self.parts.metrics.render(self.parts.board.stages())
+        return Response(data, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def store_away(self, request: Request, error: Exception) -> Response:
+        text = words_of(request)("store_away", found=error)
+        return self._problem(request, text, 503)
+
+    async def store_failed(self, request: Request, error: Exception) -> Response:
+        text = words_of(request)("store_failed", found=error)
+        return self._problem(request, text, 500)
+
+    def _problem(self, request: Request, text: str, code: int) -> Response:
+        if request.url.path == "/status.json":
+            return PlainTextResponse(f"{text}\n", status_code=code)
+        lost = request.method == "POST"
+        html = self.templates.problem(text, words_of(request), lost=lost)
+        return HTMLResponse(html, status_code=code)
+
+
+class KeptFiles(StaticFiles):
+    """Files whose address changes with their content."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def create_app(parts: PageParts) -> Starlette:
+    desk = Desk(parts)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await desk.close()
+
+    return Starlette(
+        routes=[
+            Route("/", desk.page),
+            Route("/matters/{matter_id}/actions", desk.act, methods=["POST"]),
+            Route("/act", desk.act_by_token, methods=["POST"]),
+            Route("/sql", desk.sql, methods=["POST"]),
+            Route("/status.json", desk.status),
+            Route("/healthz", desk.healthz),
+            Route("/metrics", desk.metrics),
+            Route("/favicon.ico", no_icon),
+            Mount("/static", KeptFiles(packages=[("dashboard", "static")])),
+        ],
+        middleware=[Middleware(Guard, bound=parts.config.settings.page.host)],
+        exception_handlers={RetryLater: desk.store_away, StoreError: desk.store_failed},
+        lifespan=lifespan,
+    )
+
+
+async def no_icon(_request: Request) -> Response:
+    """Browsers ask on their own; 204 keeps a 404 out of their consoles."""
+    return Response(status_code=204)
+
+
+def words_of(request: Request) -> Words:
+    accepted = request.headers.get("accept-language", "")
+    return Words(choose_language(request.query_params.get("lang"), accepted))
+
+
+async def _asked(request: Request) -> ActionRequest:
+    if not is_same_origin(request.headers):
+        raise ActionRefused(Refusal.ORIGIN)
+    try:
+        body = await read_body(request, FORM_BYTES)
+    except TooLarge as error:
+        raise ActionRefused(Refusal.SIZE, FORM_BYTES) from error
+    form = parse_qs(body.decode("utf-8", "replace"))
+    return ActionRequest(
+        matter_id=request.path_params["matter_id"],
+        kind=form.get("kind", [""])[0],
+        operator=form.get("operator", [""])[0],
+        note=form.get("note", [""])[0],
+    )

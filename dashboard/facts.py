@@ -1,0 +1,146 @@
+"""All that one look at the page needs, read from the store at one moment; pages.py words it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from runtime.clock import Clock
+from runtime.config import Config
+from runtime.health import HealthBoard, StageHealth
+from runtime.metrics import Metrics
+from schemas.matters import Action, Delivery, Event, Matter, MatterKey
+from schemas.windows import WindowCounts, WindowRules
+from storage.matters import actions_of, deliveries_of, last_events
+from storage.page import (
+    LatestPost,
+    hours_of,
+    latest_posts,
+    posts_by_source,
+    standing_matters,
+)
+from storage.polls import SourceHealth, coverage, health
+from storage.store import Store
+from storage.windows import SqlWindows
+
+DAY = timedelta(hours=24)
+CHART = timedelta(hours=72)
+CLOSED_SHOWN = timedelta(days=7)
+POLLS_SHOWN = timedelta(days=7)
+EVENTS_SHOWN = 20
+POSTS_SHOWN = 4
+ALL_POSTS = MatterKey(topic="", unit="*")
+
+
+@dataclass(frozen=True)
+class PageParts:
+    """What the page is made of. `token` opens /sql and /status.json; none given, both are shut.
+
+    `stale_after`: how long a stage may go without a good round, by `clock`; a scaled clock wants
+    it scaled.
+    """
+
+    store: Store
+    config: Config
+    clock: Clock
+    board: HealthBoard
+    metrics: Metrics
+    token: str = field(repr=False)
+    demo: bool = False
+    stale_after: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How well the sources are being watched, and how the stages of this process are doing."""
+
+    coverage: float
+    sources: Mapping[str, SourceHealth]
+    posts: Mapping[str, int]
+    stages: Sequence[StageHealth]
+    stale_after: timedelta
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`open`: highest tier first, then the latest change; `closed`: latest first."""
+
+    at: datetime
+    config: Config
+    demo: bool
+    watch: Watch
+    open: Sequence[Matter]
+    closed: Sequence[Matter]
+    counts: Mapping[MatterKey, WindowCounts]
+    hours: Mapping[MatterKey, Mapping[datetime, int]]
+    latest: Mapping[MatterKey, Sequence[LatestPost]]
+    actions: Mapping[str, Sequence[Action]]
+    events: Sequence[Event]
+    deliveries: Mapping[str, Sequence[Delivery]]
+
+
+def gather(parts: PageParts) -> Facts:
+    """Blocks on the store."""
+    store, at = parts.store, parts.clock.now()
+    matters = standing_matters(store, at - CLOSED_SHOWN)
+    is_open = sorted((m for m in matters if m.open), key=_urgency, reverse=True)
+    closed = [m for m in matters if m.closed_at]
+    keys = [matter.key for matter in is_open]
+    events = last_events(store, EVENTS_SHOWN)
+    return Facts(
+        at=at,
+        config=parts.config,
+        demo=parts.demo,
+        watch=_watch(parts, at),
+        open=is_open,
+        closed=sorted(closed, key=lambda m: m.closed_at or at, reverse=True),
+        counts=_windows(parts).counts(at) if keys else {},
+        hours=hours_of(store, [*keys, ALL_POSTS], (at - CHART, at)),
+        latest=_latest(store, keys, at),
+        actions=_actions(store, is_open),
+        events=events,
+        deliveries=_deliveries(store, events),
+    )
+
+
+def _urgency(matter: Matter) -> tuple[int, datetime]:
+    return int(matter.tier), matter.changed_at
+
+
+def _windows(parts: PageParts) -> SqlWindows:
+    """The same counts by the same rules as the alerter's."""
+    silent = [topic.key for topic in parts.config.topics if not topic.forms_matter]
+    return SqlWindows(parts.store, WindowRules(parts.config.alerts.opening.concerns, silent))
+
+
+def _watch(parts: PageParts, at: datetime) -> Watch:
+    return Watch(
+        coverage=coverage(parts.store, parts.config.sources, at, DAY),
+        sources={found.source: found for found in health(parts.store, at - POLLS_SHOWN)},
+        posts=posts_by_source(parts.store, (at - DAY, at)),
+        stages=parts.board.stages(),
+        stale_after=parts.stale_after,
+    )
+
+
+def _latest(
+    store: Store, keys: Sequence[MatterKey], at: datetime
+) -> Mapping[MatterKey, Sequence[LatestPost]]:
+    found: dict[MatterKey, list[LatestPost]] = defaultdict(list)
+    for post in latest_posts(store, keys, (at - CHART, at), POSTS_SHOWN) if keys else ():
+        found[post.key].append(post)
+    return found
+
+
+def _actions(store: Store, matters: Sequence[Matter]) -> Mapping[str, Sequence[Action]]:
+    found: dict[str, list[Action]] = defaultdict(list)
+    for action in actions_of(store, [matter.id for matter in matters]):
+        found[action.matter_id].append(action)
+    return found
+
+
+def _deliveries(store: Store, events: Sequence[Event]) -> Mapping[str, Sequence[Delivery]]:
+    found: dict[str, list[Delivery]] = defaultdict(list)
+    for delivery in deliveries_of(store, [event.id for event in events]):
+        found[delivery.event_id].append(delivery)
+    return found

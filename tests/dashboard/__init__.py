@@ -1,0 +1,1 @@
+"""The page over a real store and a real loopback server."""
