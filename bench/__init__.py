@@ -1,0 +1,1 @@
+"""What `make bench` measures; each group holds a named baseline, so that ratios can be read off."""

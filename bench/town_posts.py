@@ -1,0 +1,32 @@
+"""Posts for measuring: the sample town's texts, spread over three days and many sources."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+from demo.town import load_town
+from schemas.posts import Post, SourceKind
+
+START = datetime(2026, 11, 2, tzinfo=UTC)
+KINDS = (SourceKind.FORUM, SourceKind.FORUM, SourceKind.SOCIAL, SourceKind.NEWS, SourceKind.NOTICE)
+
+
+def town_posts(count: int) -> list[Post]:
+    """The same posts for the same count."""
+    chosen = random.Random(1)
+    texts = load_town().posts
+    made = []
+    for number in range(count):
+        text, source = chosen.choice(texts), number % 20
+        made.append(
+            Post(
+                id=str(number),
+                source=f"s{source}",
+                source_kind=KINDS[source % len(KINDS)],
+                url=f"http://s{source}.example/{number}",
+                title=text.title,
+                body=text.body,
+                published_at=START + timedelta(seconds=chosen.randrange(3 * 86_400)),
+                replies=chosen.choice([None, chosen.randrange(60)]),
+            )
+        )
+    return made
