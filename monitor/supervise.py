@@ -4,6 +4,8 @@ A stage that meets a flood of dead letters or a config it can't use is not resta
 only repeat the damage. Its problem stays on the status page.
 """
 
+import faulthandler
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from runtime.logs import logger
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 STOP_SECONDS = 10.0
+LATEST_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,20 @@ class Supervisor:
             signal.signal(number, lambda *_: self.stop.set())
 
     def wait(self) -> None:
-        """Block until a signal, or a call of `stop.set`."""
+        """Block until a signal, or a call of `stop.set`; from then on the process ends in time."""
         while not self.stop.wait(3600):
             pass
+        last_call = threading.Timer(LATEST_SECONDS, self._leave)
+        last_call.daemon = True
+        last_call.start()
+
+    def _leave(self) -> None:
+        """Nothing stored is lost by this: every stage stands a kill at any moment."""
+        self.log.error(
+            "did not stop in time; what each thread does follows", seconds=LATEST_SECONDS
+        )
+        faulthandler.dump_traceback(all_threads=True)
+        os._exit(1)
 
     def join(self) -> bool:
         """Stop all stages; whether all ended in time."""
