@@ -11,7 +11,8 @@ import msgspec
 from rich.console import Console
 
 from dashboard.actions import ActionRefused, ActionRequest, record
-from dashboard.status import Status
+from dashboard.facts import PageParts, gather
+from dashboard.status import Status, status
 from monitor.processes import demo_config
 from monitor.report import print_status
 from monitor.runfile import DataFolder, RunFile, running
@@ -19,6 +20,8 @@ from monitor.wiring import open_store
 from runtime.clock import SystemClock
 from runtime.config import Config
 from runtime.errors import ConfigError
+from runtime.health import HealthBoard
+from runtime.metrics import Metrics
 from runtime.settings import USER
 from storage.migrate import migrate
 from storage.readonly import SqlRefused, check_select
@@ -59,10 +62,22 @@ def show_status(config: Config) -> int:
     """Print how the running process does; 1 when it has a problem or none runs."""
     folder, run = _place(config)
     if run is None:
-        Console().print(f"没有在运行 / not running（{folder}）；启动 start: make run")
-        return 1
+        return _show_stored(config, folder)
     answer = msgspec.json.decode(_ask(run, "/status.json", None), type=Status)
-    return print_status(answer, run.pid, _address(run))
+    return print_status(answer, f"进程 process {run.pid}   {_address(run)}")
+
+
+def _show_stored(config: Config, folder: Path) -> int:
+    """What the store tells when nothing runs on the folder, or the stages run elsewhere."""
+    served = config.settings.store_dsn.startswith("http")
+    if not served:
+        Console().print(f"没有在运行 / not running（{folder}）；启动 start: make run")
+    if not served and not (config.settings.data.dir / "store").is_dir():
+        return 1
+    with _opened(config, config.settings.data.dir) as store:
+        parts = PageParts(store, config, SystemClock(), HealthBoard(), Metrics(), token="")
+        code = print_status(status(gather(parts)), store.place)
+    return code if served else 1
 
 
 def act(config: Config, request: ActionRequest) -> None:
@@ -93,6 +108,8 @@ def migrate_store(config: Config) -> list[str]:
 def _place(config: Config) -> tuple[Path, RunFile | None]:
     """The data folder that is meant, and who runs on it: the user's own, else the sample town's."""
     folder = config.settings.data.dir
+    if config.settings.store_dsn.startswith("http"):
+        return folder, None
     run = running(folder)
     if run:
         return folder, run

@@ -10,11 +10,11 @@ from runtime.clock import SHANGHAI
 from schemas.matters import TIER_NAMES, Tier
 
 
-def print_status(status: Status, pid: int, address: str) -> int:
-    """1 when a stage has a problem, a source is not covered or a report is overdue; else 0."""
+def print_status(status: Status, who: str) -> int:
+    """`who` answers. 1 when a stage, a source or a report that is due has a problem; else 0."""
     console = Console()
     at = _local(status.at)
-    console.print(f"进程 process {pid}   {address}   {at}   覆盖 coverage {status.coverage:.0%}")
+    console.print(f"{who}   {at}   覆盖 coverage {status.coverage:.0%}")
     problems = [stage for stage in status.stages if stage.problem]
     for stage in status.stages:
         told = stage.problem or stage.notice or "正常 ok"

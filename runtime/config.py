@@ -1,10 +1,9 @@
 """What users may set: one struct per config file, each default stated where it is declared."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.posts import SourceKind
@@ -150,7 +149,6 @@ class LeavingLevels(Strict):
 
 
 class ClosingLevels(Strict):
-    quiet_hours: Annotated[float, Field(gt=0, le=48)] = 48
     reopen_days: Annotated[float, Field(ge=0)] = 30
 
 
@@ -182,8 +180,8 @@ class Period(Strict):
     """A sensitive period (exams, enrolment, term start): every topic is a key topic meanwhile."""
 
     name: Name
-    start: datetime
-    end: datetime
+    start: AwareDatetime
+    end: AwareDatetime
 
 
 class CalendarFile(Strict):

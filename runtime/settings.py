@@ -124,6 +124,8 @@ def _remedy(item: Any) -> str:
     kind: str = item["type"]
     if kind.startswith(("int", "float")) or kind in ("greater_than", "greater_than_equal"):
         return "write a number within the range, without quotes"
+    if kind == "timezone_aware":
+        return "add the offset, as in 2027-06-18T00:00:00+08:00"
     if kind.startswith("bool"):
         return "write true or false"
     if kind == "string_pattern_mismatch":

@@ -193,6 +193,11 @@ def test_status_says_that_nothing_runs(tmp_path: Path) -> None:
     done = huisheng("status", where=tmp_path)
     assert done.exit_code == 1
     assert "not running" in done.stdout
+    huisheng("init", where=tmp_path)
+    huisheng("migrate", where=tmp_path)
+    stored = huisheng("status", where=tmp_path)
+    assert stored.exit_code == 1
+    assert "没有进行中的事项" in stored.stdout
 
 
 def test_stdout_holds_json_lines_alone_in_a_process_of_its_own(tmp_path: Path) -> None:

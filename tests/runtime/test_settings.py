@@ -81,6 +81,11 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ),
         ("alerts.toml", 'key_topics = ["food"]', "key_topics: no topic 'food'; known: boarding"),
         ("alerts.toml", "[tier2]\nvolume = -1", "tier2.volume: input should be greater than"),
+        (
+            "calendar.toml",
+            '[[period]]\nname = "x"\nstart = 2027-06-18T00:00:00\nend = 2027-06-21T00:00:00',
+            "period[1].start: input should have timezone info",
+        ),
         ("calendar.toml", '[[period]]\nname = "x"', "period[1].start: is missing; add it"),
     ],
 )
