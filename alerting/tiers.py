@@ -20,7 +20,7 @@ from schemas.matters import (
     NotifyReason,
     Tier,
 )
-from schemas.windows import Mark, WindowCounts
+from schemas.windows import WindowCounts
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -50,14 +50,25 @@ class Levels:
 
 
 Decision = tuple[Matter | None, Event | None]
-Standing = tuple[Tier, NotifyReason]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A tier and why; `level` is the volume by which it was entered, None where none was."""
+
+    tier: Tier
+    reason: NotifyReason
+    level: int | None = None
+
+
+LOWEST = Standing(Tier.GENERAL, NotifyReason.CONCERNS)
 
 
 def evaluate(matter: Matter | None, moment: Moment, levels: Levels) -> Decision:
     """The matter as it stands after this tick, and the event if its tier or state changed."""
     if matter is None or not matter.open:
         return _evaluate_closed(matter, moment, levels)
-    return _evaluate_open(_latch(matter, moment, NEVER), moment, levels)
+    return _evaluate_open(_latch(matter, moment), moment, levels)
 
 
 def apply_actions(matter: Matter, actions: Sequence[Action]) -> Matter:
@@ -93,20 +104,18 @@ def _evaluate_closed(matter: Matter | None, moment: Moment, levels: Levels) -> D
         kind = EventKind.OPENED
         matter = _new_matter(moment)
     matter = replace(matter, danger_at=None, news_at=None, report_by=None)
-    matter = _latch(matter, moment, since)
-    tier, reason = _tier(matter, moment, levels)
-    if tier is Tier.GENERAL:
-        reason = NotifyReason.CONCERNS
-    elif reason is NotifyReason.NEWS and moment.counts.news_concern:
-        reason = NotifyReason.NEWS_CONCERN
-    return _change(matter, moment, levels, kind, (tier, reason))
+    matter = _latch(matter, moment)
+    standing = _standing(matter, moment, levels)
+    if standing.reason is NotifyReason.NEWS and moment.counts.news_concern:
+        standing = replace(standing, reason=NotifyReason.NEWS_CONCERN)
+    return _change(matter, moment, levels, kind, standing)
 
 
 def _opens(counts: WindowCounts, since: datetime, concerns: int) -> bool:
-    """Enough concerns, one outlet's concern, or danger — counted since the last closing."""
+    """Enough concerns, one outlet's concern, or danger — that came since the last closing."""
     marks = (counts.danger, counts.news_concern)
     return (
-        any(mark and mark.counted_at > since for mark in marks)
+        any(seen_at and seen_at > since for seen_at in marks)
         or sum(1 for opener in counts.openers if opener > since) >= concerns
     )
 
@@ -124,37 +133,37 @@ def _new_matter(moment: Moment) -> Matter:
     )
 
 
-def _latch(matter: Matter, moment: Moment, since: datetime) -> Matter:
+def _latch(matter: Matter, moment: Moment) -> Matter:
     """Danger and news hold until an operator lowers them or the matter closes."""
     counts = moment.counts
-    if not matter.danger_at and _counts(counts.danger, matter.danger_cleared_at, since):
+    if not matter.danger_at and counts.danger and _is_new(counts.danger, matter.danger_cleared_at):
         matter = replace(matter, danger_at=moment.at)
-    if not matter.news_at and _counts(counts.news, matter.news_cleared_at, since):
+    if not matter.news_at and counts.news and _is_new(counts.news, matter.news_cleared_at):
         matter = replace(matter, news_at=moment.at)
     return matter
 
 
-def _counts(mark: Mark | None, cleared_at: datetime | None, since: datetime) -> bool:
-    return bool(mark and mark.seen_at > (cleared_at or NEVER) and mark.counted_at > since)
+def _is_new(seen_at: datetime, cleared_at: datetime | None) -> bool:
+    return cleared_at is None or seen_at > cleared_at
 
 
 def _evaluate_open(matter: Matter, moment: Moment, levels: Levels) -> Decision:
-    tier, reason = _tier(matter, moment, levels)
-    if tier > matter.tier:
-        return _change(matter, moment, levels, EventKind.RAISED, (tier, reason))
+    standing = _standing(matter, moment, levels)
     watched = moment.coverage >= levels.rules.leaving.coverage
     if not moment.counts.active and watched:
         return _close(matter, moment)
-    if _latch_was_lifted(matter) and tier < matter.tier:
-        operator = (tier, NotifyReason.OPERATOR)
+    if standing.tier > matter.tier:
+        return _change(matter, moment, levels, EventKind.RAISED, standing)
+    if standing.tier < matter.tier and _latch_was_lifted(matter):
+        operator = replace(standing, reason=NotifyReason.OPERATOR)
         return _change(matter, moment, levels, EventKind.LOWERED, operator)
-    if _holds(matter, moment, levels):
+    if standing.tier is matter.tier or _above_share(matter, moment, levels):
         return replace(matter, below_since=None), None
     since = matter.below_since or moment.at
     matter = replace(matter, below_since=since)
     long_enough = moment.at - since >= timedelta(hours=levels.rules.leaving.hours)
-    if long_enough and watched and tier < matter.tier:
-        below = (tier, NotifyReason.BELOW_LEVEL)
+    if long_enough and watched:
+        below = replace(standing, reason=NotifyReason.BELOW_LEVEL)
         return _change(matter, moment, levels, EventKind.LOWERED, below)
     return matter, None
 
@@ -165,51 +174,56 @@ def _latch_was_lifted(matter: Matter) -> bool:
     return cleared is not None and cleared >= matter.changed_at and matter.tier >= Tier.MAJOR
 
 
-def _holds(matter: Matter, moment: Moment, levels: Levels) -> bool:
-    """Whether the tier's latch, or the given share of one of its entry levels, still holds it."""
-    if matter.tier is Tier.GENERAL:
-        return True
+def _above_share(matter: Matter, moment: Moment, levels: Levels) -> bool:
+    """Whether the measure is at the given share of the level by which the tier was entered.
+
+    Growth is a condition of entering, not of staying. A tier that a latch gave was entered by no
+    volume: it is measured like the others, at the share of the tier's own levels.
+    """
     share = levels.rules.leaving.share
-    return max(_latched(matter)[0], _measured(moment, levels, share)[0]) >= matter.tier
+    if matter.entry_level is None:
+        return _measured(moment, levels, share).tier >= matter.tier
+    on_sites = moment.counts.sites >= levels.rules.tier2.sites
+    return moment.counts.volume >= share * matter.entry_level and (
+        on_sites or matter.tier is not Tier.LARGER
+    )
 
 
-def _tier(matter: Matter, moment: Moment, levels: Levels) -> Standing:
-    latched, measured = _latched(matter), _measured(moment, levels, 1.0)
-    return latched if latched[0] >= measured[0] else measured
-
-
-def _latched(matter: Matter) -> Standing:
+def _standing(matter: Matter, moment: Moment, levels: Levels) -> Standing:
+    """The tier that the latches and the entry levels give; of equals the latch is the reason."""
+    measured = _measured(moment, levels, 1.0)
     if matter.danger_at:
-        return Tier.GRAVE, NotifyReason.DANGER
-    if matter.news_at:
-        return Tier.MAJOR, NotifyReason.NEWS
-    return Tier.GENERAL, NotifyReason.CONCERNS
+        return Standing(Tier.GRAVE, NotifyReason.DANGER)
+    if matter.news_at and measured.tier <= Tier.MAJOR:
+        level = measured.level if measured.tier is Tier.MAJOR else None
+        return Standing(Tier.MAJOR, NotifyReason.NEWS, level)
+    return measured
 
 
 def _measured(moment: Moment, levels: Levels, share: float) -> Standing:
     """The tier that volume and sites alone give, with every entry level multiplied by `share`."""
     counts, third = moment.counts, levels.rules.tier3
     if counts.volume >= share * third.volume:
-        return Tier.MAJOR, NotifyReason.VOLUME
+        return Standing(Tier.MAJOR, NotifyReason.VOLUME, third.volume)
     if third.views is not None and counts.views >= share * third.views:
-        return Tier.MAJOR, NotifyReason.VIEWS
+        return Standing(Tier.MAJOR, NotifyReason.VIEWS)
     growing = counts.growing and levels.is_key(moment)
     if growing and counts.volume >= share * third.key_growing_volume:
-        return Tier.MAJOR, NotifyReason.KEY_GROWING
+        return Standing(Tier.MAJOR, NotifyReason.KEY_GROWING, third.key_growing_volume)
     return _measured_larger(counts, levels, share)
 
 
 def _measured_larger(counts: WindowCounts, levels: Levels, share: float) -> Standing:
     second = levels.rules.tier2
     if counts.sites < second.sites:
-        return Tier.GENERAL, NotifyReason.CONCERNS
+        return LOWEST
     if counts.volume >= share * second.volume:
-        return Tier.LARGER, NotifyReason.VOLUME
+        return Standing(Tier.LARGER, NotifyReason.VOLUME, second.volume)
     if second.views is not None and counts.views >= share * second.views:
-        return Tier.LARGER, NotifyReason.VIEWS
+        return Standing(Tier.LARGER, NotifyReason.VIEWS)
     if counts.growing and counts.volume >= share * second.growing_volume:
-        return Tier.LARGER, NotifyReason.GROWING
-    return Tier.GENERAL, NotifyReason.CONCERNS
+        return Standing(Tier.LARGER, NotifyReason.GROWING, second.growing_volume)
+    return LOWEST
 
 
 def _close(matter: Matter, moment: Moment) -> Decision:
@@ -230,19 +244,19 @@ def _change(
     matter: Matter, moment: Moment, levels: Levels, kind: EventKind, to: Standing
 ) -> Decision:
     """A raise keeps the earlier of the running and the new deadline; lowering keeps the running."""
-    tier, reason = to
     changed = replace(
         matter,
-        tier=tier,
+        tier=to.tier,
+        entry_level=to.level,
         sequence=matter.sequence + 1,
         changed_at=moment.at,
         below_since=None,
     )
     if kind is not EventKind.LOWERED:
-        new = report_by(tier, moment.at, levels.rules.report)
+        new = report_by(to.tier, moment.at, levels.rules.report)
         due = min(matter.report_by, new) if matter.report_by else new
         changed = replace(changed, report_by=due, clock_since=moment.at)
-    return changed, _event(changed, moment, kind, reason)
+    return changed, _event(changed, moment, kind, to.reason)
 
 
 def _event(matter: Matter, moment: Moment, kind: EventKind, reason: NotifyReason) -> Event:

@@ -9,21 +9,40 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from heapq import heappop, heappush
 from itertools import count
 
 from schemas.matters import MatterKey
-from schemas.posts import Engagement, SourceKind, TaggedPost
-from schemas.windows import BEFORE, DAY, EMPTY, QUIET, RECENT, Mark, Span, WindowCounts, WindowRules
+from schemas.posts import Engagement, Owed, SourceKind, TaggedPost
+from schemas.windows import BEFORE, DAY, EMPTY, QUIET, RECENT, Span, WindowCounts, WindowRules
 
 # A post's age decides which windows hold it: recent, before, day only, quiet only, none.
 BOUNDARIES = (RECENT, BEFORE, DAY, QUIET)
 IN_RECENT, IN_BEFORE, IN_DAY, IN_QUIET, GONE = range(5)
+# After every id that a post can have.
+LAST_ID = "\U0010ffff"
+
+
+class _Step(Enum):
+    """What the passing of time does to a post."""
+
+    AGES = auto()  # it grows older than a boundary
+    GAINS = auto()  # a reading of its numbers does
+    FORGOTTEN = auto()  # its mark was seen a day ago
 
 
 @dataclass(eq=False)
 class _Thread:
-    posts: list["_Entry"] = field(default_factory=list)
+    """`answers`: the places of its stored replies, sorted; `told`: its posts with reply numbers."""
+
+    answers: list[tuple[datetime, str]] = field(default_factory=list)
+    told: list["_Entry"] = field(default_factory=list)
+
+    def answers_after(self, place: tuple[datetime, str], since: datetime) -> int:
+        """How many replies stand after `place` and count after `since`."""
+        start = max(place, (since, LAST_ID))
+        return len(self.answers) - bisect_right(self.answers, start)
 
 
 @dataclass(eq=False)
@@ -64,13 +83,13 @@ class _Cell:
     sites: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     openers: list[datetime] = field(default_factory=list)
-    news: dict[int, Mark] = field(default_factory=dict)
-    news_concern: dict[int, Mark] = field(default_factory=dict)
-    danger: dict[int, Mark] = field(default_factory=dict)
+    news: dict[int, datetime] = field(default_factory=dict)
+    news_concern: dict[int, datetime] = field(default_factory=dict)
+    danger: dict[int, datetime] = field(default_factory=dict)
     active: int = 0
 
 
-Step = tuple[datetime, int, _Entry, bool]
+Due = tuple[datetime, int, _Entry, _Step]
 
 
 class MemoryWindows:
@@ -81,7 +100,7 @@ class MemoryWindows:
         self._cells: dict[MatterKey, _Cell] = {}
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._threads: dict[tuple[str, str], _Thread] = {}
-        self._steps: list[Step] = []
+        self._steps: list[Due] = []
         self._numbers: Iterator[int] = count()
         self._changed: set[MatterKey] = set()
         self._now: datetime | None = None
@@ -90,11 +109,13 @@ class MemoryWindows:
         """Let time pass to `at`, which must not lie before the last one."""
         self._now = at
         while self._steps and self._steps[0][0] <= at:
-            due, _, entry, is_reading = heappop(self._steps)
-            if is_reading:
+            _, _, entry, step = heappop(self._steps)
+            if step is _Step.GAINS:
                 self._regain(entry)
+            elif step is _Step.FORGOTTEN:
+                self._forget(entry)
             else:
-                self._move(entry, due)
+                self._move(entry)
 
     def add(self, tagged: TaggedPost) -> None:
         """Count a post, seen by now, under the matters of its topics and units."""
@@ -102,12 +123,15 @@ class MemoryWindows:
         thread = self._threads.setdefault((post.source, post.thread_id or post.id), _Thread())
         entry = _Entry(next(self._numbers), tagged, thread, list(self._cells_of(tagged)))
         self._entries[post.source, post.id] = entry
-        thread.posts.append(entry)
         entry.phase = sum(at - post.counted_at >= boundary for boundary in BOUNDARIES)
         if entry.phase < GONE:
             self._enter(entry)
-            self._schedule(post.counted_at + BOUNDARIES[entry.phase], entry, is_reading=False)
-        self._regain_thread(entry)
+            self._schedule(post.counted_at + BOUNDARIES[entry.phase], entry, _Step.AGES)
+        if at - post.seen_at < DAY and post.seen_at - post.counted_at < QUIET:
+            self._mark(entry)
+        if entry.is_reply:
+            insort(thread.answers, entry.place)
+            self._regain_thread(entry)
 
     def read(self, reading: Engagement) -> None:
         """Take new reply and view numbers of a post that was added before."""
@@ -119,8 +143,10 @@ class MemoryWindows:
             views if reading.views is None else reading.views,
         )
         insort(entry.readings, known)
+        if known[1] and entry not in entry.thread.told:
+            entry.thread.told.append(entry)
         for length in (RECENT, BEFORE, DAY):
-            self._schedule(reading.at + length, entry, is_reading=True)
+            self._schedule(reading.at + length, entry, _Step.GAINS)
         self._regain(entry)
 
     def next_step(self) -> datetime | None:
@@ -154,7 +180,7 @@ class MemoryWindows:
             news=_latest(cell.news),
             news_concern=_latest(cell.news_concern),
             danger=_latest(cell.danger),
-            active=cell.active > 0,
+            active=cell.active > 0 or bool(cell.news or cell.danger),
         )
 
     def _time(self) -> datetime:
@@ -175,9 +201,9 @@ class MemoryWindows:
                 key = MatterKey(topic, unit)
                 yield self._cells.setdefault(key, _Cell(key)), topic == tags.category
 
-    def _schedule(self, due: datetime, entry: _Entry, *, is_reading: bool) -> None:
+    def _schedule(self, due: datetime, entry: _Entry, step: _Step) -> None:
         if due > self._time():
-            heappush(self._steps, (due, next(self._numbers), entry, is_reading))
+            heappush(self._steps, (due, next(self._numbers), entry, step))
 
     def _enter(self, entry: _Entry) -> None:
         tagged, phase = entry.tagged, entry.phase
@@ -190,7 +216,7 @@ class MemoryWindows:
             if phase in (IN_RECENT, IN_BEFORE):
                 _count(cell, 1 + phase, tagged, 1)
 
-    def _move(self, entry: _Entry, due: datetime) -> None:
+    def _move(self, entry: _Entry) -> None:
         """A post grew older than a boundary: it leaves one window and may enter the next."""
         left, tagged = entry.phase, entry.tagged
         entry.phase += 1
@@ -206,17 +232,36 @@ class MemoryWindows:
             if left == IN_QUIET:
                 cell.active -= _keeps_open(tagged)
         if entry.phase < GONE:
-            step = BOUNDARIES[entry.phase] - BOUNDARIES[left]
-            heappush(self._steps, (due + step, next(self._numbers), entry, False))
-        self._regain_thread(entry)
+            due = tagged.post.counted_at + BOUNDARIES[entry.phase]
+            heappush(self._steps, (due, next(self._numbers), entry, _Step.AGES))
+        if entry.is_reply and left <= IN_DAY:
+            self._regain_thread(entry)
+
+    def _mark(self, entry: _Entry) -> None:
+        """Remember for a day that a post was seen which alone can open or lift its matters."""
+        tagged, seen_at = entry.tagged, entry.tagged.post.seen_at
+        if not (tagged.tags.danger or _is_news(tagged)):
+            return
+        for cell, is_first in entry.cells:
+            if is_first:
+                self._touch(cell)
+                for marks in _marks(cell, tagged):
+                    marks[entry.number] = seen_at
+        self._schedule(seen_at + DAY, entry, _Step.FORGOTTEN)
+
+    def _forget(self, entry: _Entry) -> None:
+        for cell, _ in entry.cells:
+            self._touch(cell)
+            for marks in (cell.danger, cell.news, cell.news_concern):
+                marks.pop(entry.number, None)
 
     def _touch(self, cell: _Cell) -> None:
         self._changed.add(cell.key)
 
     def _regain_thread(self, moved: _Entry) -> None:
         """A stored reply is not counted again in the reply numbers of the posts before it."""
-        for entry in moved.thread.posts:
-            if entry.readings and entry.place < moved.place:
+        for entry in moved.thread.told:
+            if entry.place < moved.place:
                 self._regain(entry)
 
     def _regain(self, entry: _Entry) -> None:
@@ -230,8 +275,18 @@ class MemoryWindows:
         entry.gains = gains
 
 
-def _latest(marks: dict[int, Mark]) -> Mark | None:
+def _latest(marks: dict[int, datetime]) -> datetime | None:
     return marks[next(reversed(marks))] if marks else None
+
+
+def _marks(cell: _Cell, tagged: TaggedPost) -> Iterator[dict[int, datetime]]:
+    grave = tagged.tags.danger or tagged.tags.owed in (Owed.COMPLAINT, Owed.CLAIM_TO_VERIFY)
+    if tagged.tags.danger:
+        yield cell.danger
+    if _is_news(tagged):
+        yield cell.news
+    if _is_news(tagged) and grave:
+        yield cell.news_concern
 
 
 def _is_news(tagged: TaggedPost) -> bool:
@@ -248,21 +303,12 @@ def _count(cell: _Cell, span: int, tagged: TaggedPost, by: int) -> None:
 
 
 def _enter_day(cell: _Cell, entry: _Entry, *, is_first: bool) -> None:
-    tagged, post, tags = entry.tagged, entry.tagged.post, entry.tagged.tags
-    cell.stories[tags.story_id] += 1
+    tagged = entry.tagged
+    cell.stories[tagged.tags.story_id] += 1
     cell.sites[tagged.site] += 1
-    cell.sources[post.source] += 1
-    if not is_first:
-        return
-    mark = Mark(post.seen_at, post.counted_at)
-    if tags.concern:
-        insort(cell.openers, post.counted_at)
-    if tags.danger:
-        cell.danger[entry.number] = mark
-    if _is_news(tagged):
-        cell.news[entry.number] = mark
-        if tags.danger or tags.owed in ("complaint", "claim_to_verify"):
-            cell.news_concern[entry.number] = mark
+    cell.sources[tagged.post.source] += 1
+    if is_first and tagged.tags.concern:
+        insort(cell.openers, tagged.post.counted_at)
 
 
 def _leave_day(cell: _Cell, entry: _Entry, *, is_first: bool) -> None:
@@ -275,8 +321,6 @@ def _leave_day(cell: _Cell, entry: _Entry, *, is_first: bool) -> None:
         counter[value] -= 1
         if not counter[value]:
             del counter[value]
-    for marks in (cell.danger, cell.news, cell.news_concern):
-        marks.pop(entry.number, None)
     if is_first and tagged.tags.concern:
         del cell.openers[0]  # the oldest leaves first
 
@@ -286,12 +330,12 @@ def _gains(entry: _Entry, at: datetime) -> tuple[int, int, int, int]:
     now, (half, _), (earlier, _), yesterday = (
         entry.known(at - age) for age in (timedelta(), RECENT, BEFORE, DAY)
     )
-    answers = (post for post in entry.thread.posts if post.is_reply and post.place > entry.place)
-    later = Counter(answer.phase for answer in answers)
-    stored_day = later[IN_RECENT] + later[IN_BEFORE] + later[IN_DAY]
+    in_day, in_recent, in_both = (
+        entry.thread.answers_after(entry.place, at - age) for age in (DAY, RECENT, BEFORE)
+    )
     return (
-        max(0, now[0] - yesterday[0] - stored_day),
-        max(0, now[0] - half - later[IN_RECENT]),
-        max(0, half - earlier - later[IN_BEFORE]),
+        max(0, now[0] - yesterday[0] - in_day),
+        max(0, now[0] - half - in_recent),
+        max(0, half - earlier - (in_both - in_recent)),
         max(0, now[1] - yesterday[1]),
     )

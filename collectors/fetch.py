@@ -172,8 +172,12 @@ class _Deadline:
             raise TimeoutError
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
-        """httpx tells of each new stream here, before anything is read from it."""
-        self.check()
+        """httpx tells of each new stream here, before anything is read from it.
+
+        What is being closed is let close: an error there would reach nobody.
+        """
+        if "close" not in event:
+            self.check()
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._socket = info["return_value"].get_extra_info("socket")
 

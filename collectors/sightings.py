@@ -45,7 +45,7 @@ def match_posts(posts: Sequence[Post], known: Mapping[str, Sighting], view: View
     for post in posts:
         seen = known.get(post.id)
         if seen is None:
-            seen = Sighting(post.id, _counted_at(post, view), view.at)
+            seen = _first_sight(post, view)
             if seen.counted_at < view.oldest:
                 continue
             first.append(seen)
@@ -59,16 +59,24 @@ def match_posts(posts: Sequence[Post], known: Mapping[str, Sighting], view: View
             new += seen.content is None
         told = (now.replies, now.views)
         if told not in ((None, None), (seen.replies, seen.views)):
-            engagement.append(_engagement(post, seen, view))
+            read_at = seen.seen_at if post.id not in known else view.at
+            engagement.append(_engagement(post, seen, read_at))
     return Found(tuple(first), tuple(changed), tuple(engagement), tuple(listed), new)
 
 
-def _counted_at(post: Post, view: View) -> datetime:
-    if post.published_at:
-        return min(post.published_at, view.at)
-    # An undated post on a source's first list may be years old. A day back it still counts in
-    # the totals, but lies outside every window that warns.
-    return view.at if view.first_poll_done else view.at - _HISTORY
+def _first_sight(post: Post, view: View) -> Sighting:
+    """What a source's first list holds from before the last day is history: it counts, and is
+    taken as seen when it was published, so that neither it nor its replies warn of anything now.
+
+    An undated post on a first list may be years old: it is put a day back.
+    """
+    counted_at = min(post.published_at or view.at, view.at)
+    if view.first_poll_done:
+        return Sighting(post.id, counted_at, view.at)
+    if not post.published_at:
+        counted_at = view.at - _HISTORY
+    is_history = counted_at <= view.at - _HISTORY
+    return Sighting(post.id, counted_at, counted_at if is_history else view.at)
 
 
 def _raw(post: Post, seen: Sighting, view: View) -> RawPost:
@@ -91,12 +99,12 @@ def _raw(post: Post, seen: Sighting, view: View) -> RawPost:
     )
 
 
-def _engagement(post: Post, seen: Sighting, view: View) -> Engagement:
+def _engagement(post: Post, seen: Sighting, at: datetime) -> Engagement:
     return Engagement(
         source=post.source,
         id=post.id,
         counted_at=seen.counted_at,
-        at=view.at,
+        at=at,
         replies=post.replies,
         views=post.views,
     )

@@ -1,5 +1,6 @@
 """The command line: `huisheng COMMAND --help` shows each command with an example."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +31,12 @@ ConfigFolder = Annotated[
 
 
 def main() -> None:
-    app()
+    try:
+        app()
+    except BrokenPipeError:
+        # Who reads us has enough, as `head` does: nothing more to say, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 @contextmanager
@@ -160,11 +166,11 @@ def replay(
     with _told():
         found = load_config(config)
         try:
-            with file.open("rb") as lines:
-                code = replay_lines(lines, str(file), found)
+            lines = file.read_bytes().splitlines()
         except OSError as error:
             message = f"{file}: can't be read ({error.strerror}); give a file of JSON lines"
             raise ConfigError(message) from error
+        code = replay_lines(lines, str(file), found)
     raise typer.Exit(code)
 
 

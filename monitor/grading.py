@@ -1,5 +1,6 @@
 """The stages one by one: `parse`, `tag`, `replay`. JSON lines out, messages on stderr."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ def parse_files(paths: Sequence[Path], source: str | None, kind: SourceKind, url
         if parsed.warning:
             sys.stderr.write(f"{path}: {parsed.warning}\n")
         for post in parsed.posts:
-            write_line({"file": str(path), **_fields(post)})
+            write_line({"file": os.fsencode(path).decode("utf-8", "replace"), **_fields(post)})
     return 1 if failed else 0
 
 
@@ -64,7 +65,8 @@ def replay_lines(lines: Iterable[bytes], place: str, config: Config) -> int:
         if one:
             seen.append(one)
         else:
-            bad.tell(number, "neither seen_at nor published_at", "give the post a time")
+            finding = "neither seen_at nor published_at, or not a year between 1971 and 2199"
+            bad.tell(number, finding, "give the post a time")
     for event in replay(arrivals(seen, tagger.tagged), config):
         write_line(event_line(event))
     return 1 if bad.count else 0

@@ -21,6 +21,7 @@ from schemas.windows import WindowRules
 
 MINUTE = timedelta(minutes=1)
 EVERYTHING_WATCHED = 1.0
+YEARS = range(1971, 2200)
 Arrival = TaggedPost | Engagement
 
 
@@ -33,9 +34,12 @@ class Sighting:
 
 
 def sighting(post: Post) -> Sighting | None:
-    """None when the post has no time at all."""
+    """None when the post has no time at all, or one that no calendar of ours can reach."""
     seen = post.seen_at or post.published_at
-    return Sighting(post, seen.astimezone(UTC)) if seen else None
+    times = [at for at in (seen, post.published_at) if at]
+    if not seen or any(at.year not in YEARS for at in times):
+        return None
+    return Sighting(post, seen.astimezone(UTC))
 
 
 def arrivals(
@@ -111,6 +115,8 @@ class _Follower:
         for change in follow(self.matters, moments, {}, self.levels):
             self.matters[change.matter.key] = change.matter
             if change.event:
+                # The minute after is looked at as well: it may decide otherwise on the same counts.
+                self.timers[change.matter.key] = at + MINUTE
                 yield change.event
         for key in keys:
             self._set_timer(key, at)
@@ -120,7 +126,7 @@ class _Follower:
         if matter and matter.open and matter.below_since:
             due = matter.below_since + timedelta(hours=self.levels.rules.leaving.hours)
             if due > at:
-                self.timers[key] = due
+                self.timers[key] = min(due, self.timers.get(key, due))
 
 
 def tick_of(at: datetime) -> datetime:
@@ -167,7 +173,9 @@ def _greater(one: Sighting, other: Sighting) -> Sighting:
 
 
 def _sort_key(post: Post) -> tuple[str, str, bytes]:
-    return post.title, post.body, msgspec.json.encode(post)
+    """Without the numbers, which are merged apart: so the order of merging does not matter."""
+    rest = msgspec.structs.replace(post, replies=None, views=None)
+    return post.title, post.body, msgspec.json.encode(rest)
 
 
 def _highest(*numbers: int | None) -> int | None:

@@ -20,6 +20,7 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 STOP_SECONDS = 10.0
 LATEST_SECONDS = 15.0
+WAKE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,12 @@ class Supervisor:
             signal.signal(number, lambda *_: self.stop.set())
 
     def wait(self) -> None:
-        """Block until a signal, or a call of `stop.set`; from then on the process ends in time."""
-        while not self.stop.wait(3600):
+        """Block until a signal, or a call of `stop.set`; from then on the process ends in time.
+
+        In short waits: a signal that the kernel gives to one of the engine's threads does not wake
+        this one, and Python runs handlers nowhere else.
+        """
+        while not self.stop.wait(WAKE_SECONDS):
             pass
         last_call = threading.Timer(LATEST_SECONDS, self._leave)
         last_call.daemon = True

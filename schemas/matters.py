@@ -94,6 +94,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class Matter:
     """Where a matter stands. Times are None while they do not apply.
 
+    `entry_level`: the volume by which the tier was entered, None where a latch gave it;
     `clock_since`: when the report-by clock was last started; `below_since`: the measure has been
     too low for the tier; `danger_at`, `news_at`: latched since; `danger_cleared_at`,
     `news_cleared_at`: up to when an operator has dealt with such posts.
@@ -106,6 +107,7 @@ class Matter:
     opened_at: datetime
     changed_at: datetime
     clock_since: datetime
+    entry_level: int | None = None
     closed_at: datetime | None = None
     below_since: datetime | None = None
     report_by: datetime | None = None

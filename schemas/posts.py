@@ -29,7 +29,8 @@ class Owed(StrEnum):
 
 # A time with an offset: without one nobody knows which moment is meant.
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Number = Annotated[int, msgspec.Meta(ge=0)]
+# 2**53: the largest count that every reader of JSON keeps exact.
+Number = Annotated[int, msgspec.Meta(ge=0, le=9_007_199_254_740_992)]
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,7 +56,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RawPost(Post, frozen=True, kw_only=True, tag_field="schema", tag="post/1"):
-    """A post on the bus. `seen_at` is when a collector first saw it.
+    """A post on the bus. `seen_at` is when a collector first saw it (for what was there long before
+    its source was first polled: when it was published).
 
     `counted_at` (published, but never after `seen_at`; else `seen_at`) is fixed at first sight and
     never changes by an edit, because it is part of the key under which the post is stored.

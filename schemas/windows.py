@@ -28,20 +28,13 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """The times of a post that alone can open or lift a matter."""
-
-    seen_at: datetime
-    counted_at: datetime
-
-
-@dataclass(frozen=True)
 class WindowCounts:
     """One matter at t. `day`: (t-24h, t]; `recent`: (t-6h, t]; `before`: (t-12h, t-6h].
 
     `openers`: when the latest concerns counted whose first topic this is, newest first. `news`,
-    `news_concern`, `danger`: the post last seen of that sort in `day` whose first topic this is.
-    `active`: a concern, news or danger post stands in (t-48h, t]. Notices count nowhere.
+    `news_concern`, `danger`: when a post of that sort was last seen in (t-24h, t], no later than
+    48 h after it counts, whose first topic this is. `active`: one of these, or a concern, news or
+    danger post in (t-48h, t]. Notices count nowhere.
     """
 
     day: Span
@@ -52,9 +45,9 @@ class WindowCounts:
     sources: int
     views: int
     openers: tuple[datetime, ...]
-    news: Mark | None
-    news_concern: Mark | None
-    danger: Mark | None
+    news: datetime | None
+    news_concern: datetime | None
+    danger: datetime | None
     active: bool
 
     @property

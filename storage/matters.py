@@ -30,6 +30,7 @@ MATTER_COLUMNS = (
     "opened_at",
     "changed_at",
     "clock_since",
+    "entry_level",
     "closed_at",
     "below_since",
     "report_by",
@@ -60,8 +61,8 @@ EVENT_COLUMNS = (
 )
 
 MATTERS = """
-SELECT id, topic, unit, tier, sequence, opened_at, changed_at, clock_since, closed_at, below_since,
-    report_by, danger_at, news_at, danger_cleared_at, news_cleared_at
+SELECT id, topic, unit, tier, sequence, opened_at, changed_at, clock_since, entry_level, closed_at,
+    below_since, report_by, danger_at, news_at, danger_cleared_at, news_cleared_at
 FROM matters FINAL
 WHERE closed_at IS NULL OR closed_at >= {since:DateTime64(3)}
 """

@@ -3,13 +3,12 @@
 Times are bound as DateTime64 without a zone: the client sends them in the server's zone.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from schemas.matters import MatterKey
-from schemas.windows import EMPTY, Mark, Span, WindowCounts, WindowRules
-from storage.store import Row, Store
+from schemas.windows import EMPTY, Span, WindowCounts, WindowRules
+from storage.store import Params, Row, Store
 
 POSTS = """
 SELECT
@@ -19,18 +18,14 @@ SELECT
     countIf(in_before), countIf(in_before AND concern),
     uniqExactIf(story_id, in_day), uniqExactIf(site, in_day), uniqExactIf(source, in_day),
     arraySlice(arrayReverseSort(groupArrayIf(counted_at, first AND concern)), 1, {openers:UInt32}),
-    maxIf((seen_at, counted_at), first AND news),
-    maxIf((seen_at, counted_at), first AND news AND grave),
-    maxIf((seen_at, counted_at), first AND danger),
     countIf(concern OR danger OR news)
 FROM
 (
     SELECT
-        counted_at, seen_at, source, site, story_id, units, category, danger,
+        counted_at, source, site, story_id, units, category, danger,
         arrayJoin(arrayDistinct(topics)) AS topic,
         owed != 'mention' AS concern,
         source_kind = 'news' AS news,
-        danger OR owed IN ('complaint', 'claim_to_verify') AS grave,
         counted_at > {at:DateTime64(3)} - INTERVAL 24 HOUR AS in_day,
         counted_at > {at:DateTime64(3)} - INTERVAL 6 HOUR AS in_recent,
         counted_at > {at:DateTime64(3)} - INTERVAL 12 HOUR AND NOT in_recent AS in_before,
@@ -44,6 +39,24 @@ FROM
 )
 WHERE topic NOT IN {silent:Array(String)}
 GROUP BY topic, unit
+"""
+
+# Posts that alone can open or lift a matter. One that is found late still does, within 48 h.
+MARKS = """
+SELECT
+    category, arrayJoin(if(empty(units), [''], arrayDistinct(units))) AS unit,
+    maxIf(seen_at, source_kind = 'news'),
+    maxIf(seen_at, source_kind = 'news' AND (danger OR owed IN ('complaint', 'claim_to_verify'))),
+    maxIf(seen_at, danger)
+FROM posts FINAL
+WHERE toStartOfHour(counted_at) >= toStartOfHour({at:DateTime64(3)} - INTERVAL 72 HOUR)
+    AND counted_at <= {at:DateTime64(3)}
+    AND seen_at > {at:DateTime64(3)} - INTERVAL 24 HOUR
+    AND seen_at <= {at:DateTime64(3)}
+    AND seen_at - INTERVAL 48 HOUR < counted_at
+    AND source_kind != 'notice' AND (danger OR source_kind = 'news')
+    AND category != '' AND category NOT IN {silent:Array(String)}
+GROUP BY category, unit
 """
 
 # A post's gain: the latest known number less the one known at the window's start, and less the
@@ -111,7 +124,8 @@ GROUP BY topic, unit
 HAVING sum(day_gain) + sum(recent_gain) + sum(before_gain) + sum(views_gain) > 0
 """
 
-NO_MARK = datetime.fromtimestamp(0, UTC)
+NEVER_SEEN = datetime.fromtimestamp(0, UTC)
+Marks = tuple[datetime | None, datetime | None, datetime | None]
 
 
 class SqlWindows:
@@ -121,23 +135,25 @@ class SqlWindows:
         self.store, self.rules = store, rules
 
     def counts(self, at: datetime) -> Mapping[MatterKey, WindowCounts]:
-        params = {
-            "at": at,
-            "openers": self.rules.openers,
-            "silent": sorted(self.rules.silent_topics),
+        silent = sorted(self.rules.silent_topics)
+        params = {"at": at, "openers": self.rules.openers, "silent": silent}
+        posts = self._by_matter(POSTS, params)
+        marks = self._by_matter(MARKS, params)
+        gains = self._by_matter(GAINS, params)
+        counted = {
+            key: _counts(posts.get(key), marks.get(key), gains.get(key))
+            for key in posts.keys() | marks.keys() | gains.keys()
         }
-        gains: dict[MatterKey, Row] = defaultdict(lambda: (0, 0, 0, 0))
-        for topic, unit, *gain in self.store.rows(GAINS, params):
-            gains[MatterKey(topic, unit)] = tuple(gain)
-        posts = {MatterKey(row[0], row[1]): row[2:] for row in self.store.rows(POSTS, params)}
-        counted = {key: _counts(posts.get(key), gains[key]) for key in posts.keys() | gains.keys()}
         return {key: counts for key, counts in counted.items() if counts != EMPTY}
 
+    def _by_matter(self, sql: str, params: Params) -> dict[MatterKey, Row]:
+        return {MatterKey(row[0], row[1]): row[2:] for row in self.store.rows(sql, params)}
 
-def _counts(posts: Row | None, gain: Row) -> WindowCounts:
-    day, recent, before, views = gain
-    if posts is None:
-        posts = (0,) * 9 + ((), None, None, None, 0)
+
+def _counts(posts: Row | None, marks: Row | None, gains: Row | None) -> WindowCounts:
+    posts = posts or (0,) * 9 + ((), 0)
+    day, recent, before, views = gains or (0, 0, 0, 0)
+    news, news_concern, danger = _seen(marks)
     return WindowCounts(
         day=Span(posts[0], posts[1], day),
         recent=Span(posts[2], posts[3], recent),
@@ -147,13 +163,16 @@ def _counts(posts: Row | None, gain: Row) -> WindowCounts:
         sources=posts[8],
         views=views,
         openers=tuple(posts[9]),
-        news=_mark(posts[10]),
-        news_concern=_mark(posts[11]),
-        danger=_mark(posts[12]),
-        active=posts[13] > 0,
+        news=news,
+        news_concern=news_concern,
+        danger=danger,
+        active=posts[10] > 0 or bool(news or danger),
     )
 
 
-def _mark(pair: tuple[datetime, datetime] | None) -> Mark | None:
-    """No post of that sort comes as the epoch."""
-    return Mark(*pair) if pair and pair[0] > NO_MARK else None
+def _seen(marks: Row | None) -> Marks:
+    """No post of a sort comes as the epoch."""
+    news, news_concern, danger = (
+        at if at > NEVER_SEEN else None for at in marks or (NEVER_SEEN,) * 3
+    )
+    return news, news_concern, danger

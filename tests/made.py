@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.matters import Matter, MatterKey, Tier
 from schemas.posts import Engagement, Owed, RawPost, SourceKind, TaggedPost, Tags
-from schemas.windows import EMPTY, Mark, Span, WindowCounts
+from schemas.windows import EMPTY, Span, WindowCounts
 
 # 08:00 in Shanghai.
 START = datetime(2026, 11, 2, 0, 0, tzinfo=UTC)
@@ -72,8 +72,9 @@ def counts(volume: int = 0, **fields: object) -> WindowCounts:
     return WindowCounts(**{**given, **fields})  # type: ignore[arg-type]
 
 
-def mark(at: datetime = START) -> Mark:
-    return Mark(seen_at=at, counted_at=at)
+def mark(at: datetime = START) -> datetime:
+    """When a post was seen that alone can open or lift."""
+    return at
 
 
 def matter(tier: Tier = Tier.GENERAL, at: datetime = START, **fields: object) -> Matter:

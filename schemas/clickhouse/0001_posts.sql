@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS engagement
     id         String,
     counted_at DateTime64(3, 'UTC'),
     at         DateTime64(3, 'UTC'),
-    replies    Nullable(UInt32),
+    replies    Nullable(UInt64),
     views      Nullable(UInt64)
 )
 ENGINE = ReplacingMergeTree

@@ -127,6 +127,45 @@ def test_a_tier_is_left_after_six_hours_below_seventy_percent() -> None:
     assert lowered.reason is NotifyReason.BELOW_LEVEL
 
 
+def entered_by_growth() -> Matter:
+    entered, told = tick(None, growing(69, sites=2))
+    assert told is not None
+    assert told.reason is NotifyReason.GROWING
+    assert entered is not None
+    return entered
+
+
+def test_growth_is_a_condition_of_entering_not_of_staying() -> None:
+    calm, none = tick(entered_by_growth(), counts(35, sites=2), START + minutes(HOUR))
+    assert none is None
+    assert calm is not None
+    assert calm.below_since is None
+    below, _ = tick(calm, counts(34, sites=2), START + minutes(2 * HOUR))
+    assert event(below, counts(34, sites=2), START + minutes(8 * HOUR)).tier is Tier.GENERAL
+
+
+def test_the_level_of_entry_is_the_one_that_must_hold() -> None:
+    entered, _ = tick(None, counts(100, sites=2))
+    below, _ = tick(entered, counts(69, sites=2), START + minutes(HOUR))
+    assert below is not None
+    assert below.below_since == START + minutes(HOUR)
+    assert event(below, counts(69, sites=2), START + minutes(7 * HOUR)).tier is Tier.GENERAL
+
+
+def test_a_tier_whose_conditions_hold_again_is_not_left() -> None:
+    entered, _ = tick(None, counts(100, sites=2))
+    below, _ = tick(entered, counts(60, sites=2), START + minutes(HOUR))
+    again, none = tick(below, growing(60, sites=2), START + minutes(7 * HOUR))
+    assert none is None
+    assert again is not None
+    assert again.below_since is None
+
+
+def test_what_is_quiet_closes_even_if_old_replies_would_raise_it() -> None:
+    silent = counts(600, active=False)
+    assert event(matter(), silent, START + minutes(48 * HOUR)).kind is EventKind.CLOSED
+
+
 def test_a_recovery_starts_the_six_hours_again() -> None:
     below, _ = tick(matter(Tier.LARGER), counts(60, sites=2))
     back, _ = tick(below, counts(70, sites=2), START + minutes(HOUR))

@@ -157,7 +157,7 @@ def test_nothing_closes_while_the_sources_are_not_watched(office: Office) -> Non
 
 def test_history_counts_but_warns_of_nothing(office: Office) -> None:
     old = START - minutes(25 * 60)
-    posts = [raw_post(str(n), old, seen_at=START) for n in range(9)]
+    posts = [raw_post(str(n), old) for n in range(9)]
     insert_posts(office.store, [tagged(post, danger=True) for post in posts])
     office.alerter().run_once()
     assert events_since(office.store, old) == []

@@ -91,7 +91,7 @@ def test_a_new_post_is_published_once(town: Town) -> None:
     first, second = posts(town.log)
     assert (first.title, first.source) == ("食堂饭菜涨价", "tieba")
     assert first.counted_at == first.published_at == NOW.replace(day=20, hour=0)
-    assert first.seen_at == NOW + timedelta(minutes=12)
+    assert first.seen_at == first.counted_at, "history is taken as seen when it was published"
     assert second.counted_at == second.seen_at == NOW + timedelta(minutes=24)
     assert [(poll.listed, poll.new, poll.outcome) for poll in polls(town.log)] == [
         (1, 1, PollOutcome.OK),
@@ -102,7 +102,7 @@ def test_a_new_post_is_published_once(town: Town) -> None:
 def test_undated_history_counts_a_day_back_and_future_dates_now(town: Town) -> None:
     town.poll(item(1), item(2, extra=published("2027-01-01 08:00")))
     undated, future = posts(town.log)
-    assert undated.counted_at == undated.seen_at - timedelta(hours=24)
+    assert undated.counted_at == undated.seen_at == NOW + timedelta(minutes=12, days=-1)
     assert future.counted_at == future.seen_at
 
 
@@ -226,7 +226,7 @@ def test_a_kill_between_two_steps_loses_nothing_and_changes_no_time(
     found = posts(kept)
     assert len(found) in (1, 2)
     assert len({(post.id, post.counted_at, post.seen_at) for post in found}) == 1
-    assert found[0].seen_at == NOW + timedelta(minutes=12)
+    assert found[0].seen_at == NOW + timedelta(minutes=12, days=-1)
     assert set(numbers(kept)) == {(3, None)}
     town.poll(entry)
     assert len(posts(kept)) == len(found)

@@ -195,6 +195,21 @@ def test_an_ordinary_report_is_news_but_no_news_concern(provider: Provider) -> N
     assert (counted.news_concern, counted.active) == (None, True)
 
 
+def test_danger_that_is_found_late_still_opens_for_a_day(provider: Provider) -> None:
+    late = START + minutes(47 * HOUR)
+    found = tagged(raw_post("1", seen_at=late), danger=True)
+    counted = food(provider, Stream([found]), late)
+    assert (counted.danger, counted.day.posts, counted.active) == (late, 0, True)
+    last = food(provider, Stream([found]), late + minutes(24 * HOUR - 1))
+    assert (last.danger, last.active) == (late, True)
+    assert FOOD not in provider.counts(Stream([found]), late + minutes(24 * HOUR))
+
+
+def test_danger_that_is_found_after_two_days_is_history(provider: Provider) -> None:
+    found = tagged(raw_post("1", seen_at=START + minutes(48 * HOUR)), danger=True)
+    assert FOOD not in provider.counts(Stream([found]), START + minutes(48 * HOUR))
+
+
 def test_a_post_stored_twice_is_stored_once(chdb_store: Store) -> None:
     post = tagged(raw_post("1"))
     assert food(Sql(chdb_store), Stream([post, post]), START).day.posts == 1
@@ -212,7 +227,7 @@ def posts(draw: st.DrawFn, name: str) -> RawPost:
         at,
         source=draw(st.sampled_from(["a", "b"])),
         source_kind=draw(st.sampled_from(list(SourceKind))),
-        seen_at=at + minutes(draw(st.sampled_from([0, 0, 1, 400, 2000]))),
+        seen_at=at + minutes(draw(st.sampled_from([0, 0, 1, 400, 2000, 2879, 2881]))),
         thread_id=draw(st.sampled_from([None, *NAMES])),
     )
 
@@ -228,7 +243,7 @@ def streams(draw: st.DrawFn) -> Stream:
             topics=tuple(draw(chosen)),
             units=tuple(draw(st.sampled_from([(), ("u",), ("u", "v")]))),
             owed=draw(st.sampled_from(list(Owed))),
-            danger=draw(st.booleans()),
+            danger=draw(st.sampled_from([False, False, True])),
             story_id=draw(st.sampled_from("abc")),
         )
         for post in raw

@@ -112,6 +112,20 @@ def test_replay_prints_events_and_nothing_else(tmp_path: Path) -> None:
     assert found[-1]["report_by"] is None
 
 
+def test_replay_reads_on_after_lines_that_no_reader_expects(tmp_path: Path) -> None:
+    odd = [
+        "[" * 20_000,
+        post(id="8", published_at="0001-01-01T00:00:00Z"),
+        "\ufeff" + post(id="7", published_at="2026-11-02T08:00+08:00"),
+    ]
+    lines = [post(id=str(n), title="投诉食堂饭菜变质", body="学校食堂的菜馊了") for n in range(3)]
+    (tmp_path / "posts.jsonl").write_text("\r\n".join([*odd, *lines, "\ufeff"]), "utf-8")
+    done = huisheng("replay", "posts.jsonl", where=tmp_path)
+    assert done.exit_code == 1
+    assert [line.split(":")[1] for line in done.stderr.splitlines()] == ["1", "2"]
+    assert [event["kind"] for event in objects(done)] == ["opened", "closed"]
+
+
 def test_replay_tells_a_file_that_is_not_there(tmp_path: Path) -> None:
     done = huisheng("replay", "none.jsonl", where=tmp_path)
     assert (done.exit_code, done.stdout) == (2, "")

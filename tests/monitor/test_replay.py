@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import datetime
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from alerting.pipeline import follow
 from alerting.tiers import Levels, Moment
 from alerting.windows import MemoryWindows
-from monitor.replay import Sighting, arrivals, replay, tick_of
-from runtime.config import Config
+from monitor.replay import Sighting, arrivals, replay, sighting, tick_of
+from runtime.config import Config, Period
 from runtime.settings import SHIPPED, load_config
 from schemas.matters import Event, EventKind, Matter, MatterKey, NotifyReason, Tier
 from schemas.posts import Owed, Post, RawPost, SourceKind, TaggedPost
@@ -100,23 +101,51 @@ def test_copies_at_one_time_give_the_highest_numbers_and_greatest_text() -> None
     assert events([low, high, *posts])[0].window.replies == 60
 
 
+def test_danger_found_after_the_closing_reopens_whatever_else_is_seen_with_it() -> None:
+    opening = [sight(str(n), n) for n in range(3)]
+    old = sight("old", 47 * HOUR, "fees complaint danger")
+    late = replace(old, seen_at=START + minutes(60 * HOUR + 0.8))
+    new = sight("new", 60 * HOUR + 0.2, "fees complaint danger")
+    found = story(events([*opening, late, new]))
+    assert (60 * HOUR + 1, EventKind.REOPENED, Tier.GRAVE) in found
+    assert story(events([*opening, late]))[-2][1] is EventKind.REOPENED
+
+
+def test_copies_merge_the_same_in_any_order() -> None:
+    posts = [sight(str(n), 0) for n in range(3)]
+    plain, threaded, told = (
+        sight("9", 0),
+        sight("9", 0, thread_id="0"),
+        sight("9", 0, replies=100),
+    )
+    results = {tuple(events([*posts, *order])) for order in permutations((plain, threaded, told))}
+    assert len(results) == 1
+
+
+def test_a_long_thread_is_no_burden() -> None:
+    """Each reply of a thread used to be compared with each other at each step of time."""
+    thread = [sight(str(n), n / 60, thread_id="0", replies=0) for n in range(800)]
+    assert story(events(thread))[0][1] is EventKind.OPENED
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+def test_a_time_out_of_reach_is_no_sighting(text: str) -> None:
+    post = replace(sight("1", 0)).post
+    fields = {name: getattr(post, name) for name in post.__struct_fields__}
+    odd = Post(**{**fields, "published_at": datetime.fromisoformat(text)})
+    assert sighting(odd) is None
+
+
 def test_a_key_period_is_noticed_when_it_begins_and_ends() -> None:
     period = {"name": "中考", "start": START + minutes(120), "end": START + minutes(180)}
-    config = CONFIG.model_copy(update={"periods": [type_period(period)]})
+    config = CONFIG.model_copy(update={"periods": [Period.model_validate(period)]})
     posts = [sight(str(n), n / 60, source=f"s{n % 2}") for n in range(60)]
-    same_site = [replace(one, post=one.post) for one in posts]
-    found = events(same_site, config)
+    found = events(posts, config)
     raised = [event for event in found if event.kind is EventKind.RAISED]
     assert [(e.at, e.reason) for e in raised][-1] == (
         START + minutes(120),
         NotifyReason.KEY_GROWING,
     )
-
-
-def type_period(fields: dict[str, object]) -> object:
-    from runtime.config import Period
-
-    return Period.model_validate(fields)
 
 
 def every_minute(sightings: list[Sighting]) -> list[Event]:
@@ -145,12 +174,18 @@ def every_minute(sightings: list[Sighting]) -> list[Event]:
     return found
 
 
+def sight_late(name: str, at: float, title: str, late: int, **fields: object) -> Sighting:
+    one = sight(name, at, title, **fields)
+    return replace(one, seen_at=one.seen_at + minutes(late))
+
+
 streams = st.lists(
     st.builds(
-        sight,
+        sight_late,
         st.sampled_from([str(n) for n in range(40)]),
         st.floats(0, 60 * HOUR).map(lambda at: round(at, 1)),
         st.sampled_from(["fees complaint", "fees mention", "exams question", "exams mention x"]),
+        st.sampled_from([0, 0, 0, 30, 1500, 2900]),
         source=st.sampled_from(["a", "b"]),
         source_kind=st.sampled_from(list(SourceKind)),
         replies=st.sampled_from([None, 5, 40, 120, 400]),
