@@ -1,6 +1,7 @@
 """A post's URL in, its site out: the registrable domain, so two boards of a forum are one site."""
 
 import ipaddress
+from contextlib import suppress
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -14,7 +15,11 @@ def _domain(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
-        return str(_SUFFIXES.privatesuffix(host) or host)
+        domain = str(_SUFFIXES.privatesuffix(host) or host)
+    # 例子.中国 and its form in ASCII are one site.
+    with suppress(UnicodeError):
+        return domain.encode("ascii").decode("idna")
+    return domain
 
 
 def site_of(url: str, source: str) -> str:

@@ -18,6 +18,7 @@ from analyzers.sites import site_of
         ("http://[::1]:8000/feed", "::1"),
         ("http://localhost:8000/feed", "localhost"),
         ("https://论坛.中国/1", "论坛.中国"),
+        ("https://bbs.xn--kfsr23j.xn--fiqs8s/1", "论坛.中国"),
         ("http://forum.example./1", "forum.example"),
         ("", "city-bbs"),
         ("/thread/1", "city-bbs"),
