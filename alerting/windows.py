@@ -6,7 +6,7 @@ contract suite. Every change is a step on a heap, so time may leap over quiet st
 
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -32,6 +32,9 @@ class _Step(Enum):
     FORGOTTEN = auto()  # its mark was seen a day ago
 
 
+Gains = tuple[int, int, int, int]
+
+
 @dataclass(eq=False)
 class _Thread:
     """`answers`: the places of its stored replies, sorted; `told`: its posts with reply numbers."""
@@ -47,7 +50,9 @@ class _Thread:
 
 @dataclass(eq=False)
 class _Entry:
-    """One post. `gains` are its last known gains: replies in day, recent, before; views in day."""
+    """One post. `gains`: replies in day, recent and before, views in day; `raw`: the same before
+    the replies that are stored are taken off.
+    """
 
     number: int
     tagged: TaggedPost
@@ -55,7 +60,8 @@ class _Entry:
     cells: list[tuple["_Cell", bool]]
     phase: int = GONE
     readings: list[tuple[datetime, int, int]] = field(default_factory=list)
-    gains: tuple[int, int, int, int] = (0, 0, 0, 0)
+    raw: Gains = (0, 0, 0, 0)
+    gains: Gains = (0, 0, 0, 0)
 
     @property
     def place(self) -> tuple[datetime, str]:
@@ -131,7 +137,8 @@ class MemoryWindows:
             self._mark(entry)
         if entry.is_reply:
             insort(thread.answers, entry.place)
-            self._regain_thread(entry)
+            # One more answer takes nothing off where nothing is left.
+            self._regain_thread(entry, (told for told in thread.told if any(told.gains[:3])))
 
     def read(self, reading: Engagement) -> None:
         """Take new reply and view numbers of a post that was added before."""
@@ -235,7 +242,7 @@ class MemoryWindows:
             due = tagged.post.counted_at + BOUNDARIES[entry.phase]
             heappush(self._steps, (due, next(self._numbers), entry, _Step.AGES))
         if entry.is_reply and left <= IN_DAY:
-            self._regain_thread(entry)
+            self._regain_thread(entry, (told for told in entry.thread.told if any(told.raw)))
 
     def _mark(self, entry: _Entry) -> None:
         """Remember for a day that a post was seen which alone can open or lift its matters."""
@@ -258,13 +265,17 @@ class MemoryWindows:
     def _touch(self, cell: _Cell) -> None:
         self._changed.add(cell.key)
 
-    def _regain_thread(self, moved: _Entry) -> None:
+    def _regain_thread(self, moved: _Entry, told: Iterable[_Entry]) -> None:
         """A stored reply is not counted again in the reply numbers of the posts before it."""
-        for entry in moved.thread.told:
+        for entry in told:
             if entry.place < moved.place:
-                self._regain(entry)
+                self._gain(entry)
 
     def _regain(self, entry: _Entry) -> None:
+        entry.raw = _raw_gains(entry, self._time())
+        self._gain(entry)
+
+    def _gain(self, entry: _Entry) -> None:
         gains = _gains(entry, self._time())
         if gains == entry.gains:
             return
@@ -325,17 +336,28 @@ def _leave_day(cell: _Cell, entry: _Entry, *, is_first: bool) -> None:
         del cell.openers[0]  # the oldest leaves first
 
 
-def _gains(entry: _Entry, at: datetime) -> tuple[int, int, int, int]:
-    """Replies gained in day, recent and before, less those stored as posts; views gained in day."""
+def _raw_gains(entry: _Entry, at: datetime) -> Gains:
+    """Replies gained in day, recent and before; views gained in day."""
     now, (half, _), (earlier, _), yesterday = (
         entry.known(at - age) for age in (timedelta(), RECENT, BEFORE, DAY)
     )
+    return (
+        now[0] - yesterday[0],
+        now[0] - half,
+        half - earlier,
+        now[1] - yesterday[1],
+    )
+
+
+def _gains(entry: _Entry, at: datetime) -> Gains:
+    """The raw gains, less the replies that are stored as posts."""
+    day, recent, before, views = entry.raw
     in_day, in_recent, in_both = (
         entry.thread.answers_after(entry.place, at - age) for age in (DAY, RECENT, BEFORE)
     )
     return (
-        max(0, now[0] - yesterday[0] - in_day),
-        max(0, now[0] - half - in_recent),
-        max(0, half - earlier - (in_both - in_recent)),
-        max(0, now[1] - yesterday[1]),
+        max(0, day - in_day),
+        max(0, recent - in_recent),
+        max(0, before - (in_both - in_recent)),
+        max(0, views),
     )
