@@ -36,7 +36,7 @@ class Tagger:
     def tag(self, post: Post) -> Tags:
         title, body = fold(post.title), fold(post.body)
         danger, *rest = self._book.match(title, body[:BODY_READ])
-        topics = self._central(rest[len(self._owed) :])
+        topics = self._central(rest[len(self._owed) :], danger is not None)
         owed = self._owing(rest[: len(self._owed)])
         units = self._units.find(f"{title}\n{body}")
         tagged = [*topics, *owed, *([("danger", danger)] if danger else [])]
@@ -59,8 +59,15 @@ class Tagger:
     def tagged(self, post: RawPost) -> TaggedPost:
         return TaggedPost(post=post, site=site_of(post.url, post.source), tags=self.tag(post))
 
-    def _central(self, matches: list[RuleMatch | None]) -> list[tuple[str, RuleMatch]]:
-        found = [(key, match) for key, match in zip(self._topics, matches, strict=True) if match]
+    def _central(
+        self, matches: list[RuleMatch | None], danger: bool
+    ) -> list[tuple[str, RuleMatch]]:
+        """Words of weight 0 count in danger alone, so that it does not go without a topic."""
+        found = [
+            (key, match)
+            for key, match in zip(self._topics, matches, strict=True)
+            if match and (match.score or danger)
+        ]
         about = [(key, match) for key, match in found if key != NOT_EDUCATION]
         ranked = sorted(about, key=lambda each: (-each[1].score, each[0] not in self._harm))
         least = ranked[0][1].score * CENTRAL_SHARE if ranked else 0.0

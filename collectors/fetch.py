@@ -150,6 +150,8 @@ class HttpFetcher:
                 found = f"more than {limit:,} bytes: give a shorter feed, or raise fetch.max_bytes"
                 return replace(answer, outcome=PollOutcome.TOO_LARGE, message=found)
             deadline.check()
+        # A connection that the deadline hung up ends like one whose body is complete.
+        deadline.check()
         return replace(answer, body=bytes(body))
 
 
@@ -174,9 +176,9 @@ class _Deadline:
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """httpx tells of each new stream here, before anything is read from it.
 
-        What is being closed is let close: an error there would reach nobody.
+        Checked where a step begins: an error while one ends or is closed would reach nobody.
         """
-        if "close" not in event:
+        if event.endswith(".started") and "close" not in event:
             self.check()
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._socket = info["return_value"].get_extra_info("socket")

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzers.tag import Tagger
-from runtime.config import Unit
+from runtime.config import Topic, Unit
 from schemas.posts import Owed, SourceKind
 from tests.analyzers.cases import CASES
-from tests.analyzers.rules import post, shipped
+from tests.analyzers.rules import post, rule_file, shipped
 from tests.made import raw_post
 
 TAGGER = Tagger(shipped(Unit(name="江城市实验小学", aliases=("实小",))))
@@ -82,6 +82,29 @@ def test_danger_that_asks_for_nothing_is_owed_an_answer_unless_it_is_reported() 
     assert TAGGER.tag(post(text)).owed is Owed.COMPLAINT
     assert TAGGER.tag(post(text, kind=SourceKind.NEWS)).owed is Owed.MENTION
     assert TAGGER.tag(post(text, kind=SourceKind.NOTICE)).owed is Owed.MENTION
+
+
+@pytest.mark.parametrize("text", ["学生被卷进搅拌机，正在抢救", "三小的娃失踪了", "孩子昏迷不醒"])
+def test_danger_among_pupils_never_goes_without_a_topic(text: str) -> None:
+    tags = TAGGER.tag(post(text))
+    assert tags.danger
+    assert tags.topics not in ((), ("not_education",))
+
+
+def test_words_of_weight_0_count_in_a_danger_post_alone() -> None:
+    rules = rule_file("学生 ^0\n", "topics/other.txt")
+    topic = Topic(key="other", name="其他", name_en="Other", rules=rules)
+    tagger = Tagger(shipped().model_copy(update={"topics": (topic,)}))
+    assert tagger.tag(post("一名学生溺亡")).topics == ("other",)
+    assert tagger.tag(post("学生放学了")).topics == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["高三学生被砍伤，流了一地血", "老师一巴掌把孩子耳膜打穿孔了", "二小好多孩子拉肚子"]
+)
+def test_why_never_shows_a_pattern(text: str) -> None:
+    words = [word for why in TAGGER.tag(post(text)).why for word in why.words]
+    assert all(word in text for word in words)
 
 
 def test_text_without_any_word_of_the_rules_has_no_topic() -> None:

@@ -244,7 +244,7 @@ def test_no_sources_says_how_to_add_one(served: Served) -> None:
     html = served.http.get(f"http://127.0.0.1:{server.port}/?lang=en").text
     server.close()
     assert "There are no sources" in html
-    assert "huisheng sources add" in html
+    assert "config/sources.toml" in html
 
 
 def test_low_coverage_is_said_beside_open_matters(morning: Served) -> None:
