@@ -30,6 +30,7 @@ lines = logger("kafka")
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 _SESSION_MS = 10_000
+_METADATA_MS = 5_000
 _GRACE_SECONDS = 2.0
 _USERS_FAULT = (
     errors.KafkaConfigurationError,
@@ -233,6 +234,8 @@ class KafkaReader:
                     isolation_level="read_committed",
                     allow_auto_create_topics=False,
                     session_timeout_ms=_SESSION_MS,
+                    # A stream made a moment ago may be unknown at first: look again soon.
+                    metadata_max_age_ms=_METADATA_MS,
                 )
                 self._consumer.subscribe(list(self._streams))
         return self._consumer
