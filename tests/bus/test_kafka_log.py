@@ -1,8 +1,6 @@
 """What only the Kafka log has: a broker that goes away and comes back."""
 
-import gc
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -14,14 +12,7 @@ from runtime.errors import ConfigError, RetryLater
 from tests.engines.kafka_server import KafkaServer
 from tests.engines.process import free_port, wait_until
 
-# kafka-python drops the sockets of failed connections without closing them.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def _dropped_sockets_end_here() -> Iterator[None]:
-    yield
-    gc.collect()
+pytestmark = pytest.mark.kafka
 
 
 def client_threads() -> list[str]:
