@@ -92,6 +92,7 @@ class Supervisor:
             else:
                 return
             self.stop.wait(pause)
+            self.board.trouble(stage.name, "")
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _give_up(self, stage: Stage, error: Exception) -> None:

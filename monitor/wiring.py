@@ -84,10 +84,13 @@ def wait_for(make: Callable[[], T], house: House, stage: str) -> T | None:
     """`make()` as soon as what it needs answers; None if the process is stopped first."""
     while not house.stop.is_set():
         try:
-            return make()
+            made = make()
         except RetryLater as error:
             house.board.trouble(stage, str(error))
             logger(stage).warning("waits", problem=str(error))
+        else:
+            house.board.trouble(stage, "")
+            return made
         house.clock.wait(house.stop, WAIT_SECONDS * house.pace)
     return None
 
