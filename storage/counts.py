@@ -49,11 +49,6 @@ WHERE hour >= {since:DateTime64(3)} AND hour <= {until:DateTime64(3)}
     AND unit = {unit:String} AND topic = {topic:String}
 ORDER BY hour
 """
-TRENDS = """
-SELECT topic, unit, hour, posts, concerns FROM hourly_counts FINAL
-WHERE hour >= {since:DateTime64(3)} AND hour <= {until:DateTime64(3)} AND topic != ''
-ORDER BY topic, unit, hour
-"""
 
 
 def recount(store: Store) -> int:
@@ -72,11 +67,6 @@ def freeze(store: Store, before: datetime) -> None:
     """Hours before `before` are never rewritten again: their texts are about to go."""
     if before > mark(store, "frozen"):
         set_mark(store, "frozen", before)
-
-
-def trends(store: Store, since: datetime, until: datetime) -> list[Row]:
-    """(topic, unit, hour, posts, concerns) of each hour that has a row."""
-    return store.rows(TRENDS, {"since": since, "until": until})
 
 
 def trend(store: Store, topic: str, unit: str, span: tuple[datetime, datetime]) -> list[Row]:

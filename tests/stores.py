@@ -7,6 +7,19 @@ from pathlib import Path
 from storage.migrate import migrate
 from storage.store import Store
 
+# All that a test may find filled, the record of migrations apart.
+TABLES = (
+    "posts",
+    "engagement",
+    "polls",
+    "hourly_counts",
+    "matters",
+    "matter_events",
+    "deliveries",
+    "actions",
+    "marks",
+)
+
 
 @contextmanager
 def chdb_store(folder: Path) -> Iterator[Store]:

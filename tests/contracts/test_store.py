@@ -37,18 +37,7 @@ from storage.polls import coverage, health
 from storage.posts import drop_before, insert_engagement, insert_polls, insert_posts
 from storage.store import Store, StoreError
 from tests.made import START, matter, minutes, raw_post, reading, tagged
-
-TABLES = (
-    "posts",
-    "engagement",
-    "polls",
-    "hourly_counts",
-    "matters",
-    "matter_events",
-    "deliveries",
-    "actions",
-    "marks",
-)
+from tests.stores import TABLES
 
 
 @pytest.fixture(

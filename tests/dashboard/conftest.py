@@ -13,19 +13,9 @@ from runtime.metrics import Metrics
 from storage.migrate import migrate
 from storage.store import Store
 from tests.dashboard import town
+from tests.stores import TABLES
 
 TOKEN = "a-token-for-tests"
-TABLES = (
-    "posts",
-    "engagement",
-    "polls",
-    "hourly_counts",
-    "matters",
-    "matter_events",
-    "deliveries",
-    "actions",
-    "marks",
-)
 
 
 @dataclass(frozen=True)
