@@ -49,7 +49,7 @@ class Analyzer:
         now = self.consumer.health
         notice = f"{now.dead} messages set aside; last {now.last_dead}" if now.dead else ""
         return StageHealth(
-            STAGE, now.last_ok_at, now.last_error or "", notice=notice, lag=now.lag or 0
+            STAGE, now.last_ok_at, now.last_error or "", notice=notice, lags=now.lags or ()
         )
 
     def read(self, record: Record) -> Message:

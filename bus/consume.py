@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from bus.dead_letters import DeadLetterCap, DeadLetterCount, bury
 from bus.dead_letters import DeadLetterFlood as DeadLetterFlood
-from bus.log import DEAD_LETTERS, Entry, Log, Reader, Record
+from bus.log import DEAD_LETTERS, Entry, Lag, Log, Reader, Record
 from runtime.clock import Clock
 from runtime.errors import BadMessage, RetryLater
 from runtime.logs import logger
@@ -54,7 +54,11 @@ class ConsumerHealth:
     dead: int = 0
     last_error: str | None = None
     last_dead: str | None = None
-    lag: int | None = None
+    lags: tuple[Lag, ...] | None = None
+
+    @property
+    def lag(self) -> int | None:
+        return None if self.lags is None else sum(part.messages for part in self.lags)
 
 
 @dataclass(frozen=True)
@@ -154,9 +158,9 @@ class Consumer(Generic[T]):
         now = self._clock.now()
         if self._lag_at and now - self._lag_at < timedelta(seconds=self._pace.lag_seconds):
             return
-        lag = sum(part.messages for part in reader.lag())
+        lags = tuple(reader.lag())
         self._lag_at = now
-        self._health = replace(self._health, lag=lag)
+        self._health = replace(self._health, lags=lags)
 
     def _note_failure(self, error: RetryLater) -> float:
         told = str(error)

@@ -3,19 +3,25 @@
 memory_log, sqlite_log and kafka_log pass the one contract suite in tests/contracts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from zlib import crc32
 
-from runtime.errors import BadMessage
+from runtime.errors import BadMessage, RetryLater
+from runtime.health import Lag as Lag
 
 POSTS = "posts"
 ENGAGEMENT = "engagement"
 POLLS = "polls"
 DEAD_LETTERS = "dead_letters"
 STREAMS = (POSTS, ENGAGEMENT, POLLS, DEAD_LETTERS)
+
+# Server mode only, and never trimmed by age: what the collectors know of each source (the last
+# value of each key stays), and one partition whose holder is the active alerter.
+SOURCES = "sources"
+LEADER = "leader"
 
 # A broker takes a message of at most 1 MiB, key and framing included.
 MAX_VALUE_BYTES = 1_000_000
@@ -42,13 +48,6 @@ class Record:
     offset: int
     key: str
     value: bytes
-
-
-@dataclass(frozen=True)
-class Lag:
-    stream: str
-    partition: int
-    messages: int
 
 
 class Reader(Protocol):
@@ -79,8 +78,53 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+class NotMine(RetryLater):
+    """The partition was dealt to another member meanwhile; nothing of the batch was published."""
+
+
+class Share(Protocol):
+    """One member's share of a stream: its partitions are dealt among the living members of a group.
+
+    Not thread-safe. A member that dies, or is paused for longer than the session, loses its share.
+    """
+
+    @property
+    def partitions(self) -> int:
+        """How many the stream has. Raises RetryLater while the log can't be reached."""
+        ...
+
+    def mine(self, timeout_seconds: float = 0) -> frozenset[int]:
+        """The partitions that are this member's now; waits for the first ones up to the timeout.
+
+        To be asked at least every few minutes, or the member counts as dead. Raises RetryLater
+        while the log can't be reached: then nothing is certain to be ours.
+        """
+        ...
+
+    def read(self, partition: int) -> Iterator[Record]:
+        """What the stream keeps in `partition`, from the oldest record to the present end.
+
+        Of a key the last record stands; an empty value says that it is gone.
+        """
+        ...
+
+    def publish(
+        self, partition: int, kept: Sequence[Entry], sent: Mapping[str, Sequence[Entry]]
+    ) -> None:
+        """All or nothing: `kept` to this stream's `partition`, `sent` to other streams by key.
+
+        Raises NotMine when the partition belongs to another member, also if that became so
+        unnoticed; RetryLater when it is unknown whether all is durable: publish the same again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Leave the group: the share is dealt to the others at once."""
+        ...
+
+
 class Log(Protocol):
-    """Thread-safe. A reader belongs to the thread that asked for it."""
+    """Thread-safe. A reader or a share belongs to the thread that asked for it."""
 
     def publish(self, stream: str, entries: Sequence[Entry]) -> None:
         """Returns when all entries are durable; raises RetryLater when some may not be.
@@ -91,6 +135,13 @@ class Log(Protocol):
 
     def reader(self, group: str, streams: Sequence[str]) -> Reader:
         """A new group starts with the oldest record. Returns at once, even if the log is away."""
+        ...
+
+    def share(self, group: str, stream: str) -> Share:
+        """Join `group` on `stream` (SOURCES or LEADER). Returns at once, even if the log is away.
+
+        Raises ConfigError where the log is for one process only.
+        """
         ...
 
     def trim(self, before: datetime) -> int:

@@ -10,9 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from threading import Condition
 
-from bus.log import Entry, Lag, Place, Record, check_sizes, next_offsets, partition_of
+from bus.log import Entry, Lag, Place, Record, Share, check_sizes, next_offsets, partition_of
 from bus.sqlite_file import LogFile
 from runtime.clock import Clock, SystemClock, stopwatch
+from runtime.errors import ConfigError
 
 _TRIM_ROWS = 10_000
 # Records of other processes are looked for this often; those of this one wake a reader at once.
@@ -73,6 +74,10 @@ class SqliteLog:
 
     def reader(self, group: str, streams: Sequence[str]) -> "SqliteReader":
         return SqliteReader(self, self._file, group, streams)
+
+    def share(self, group: str, stream: str) -> Share:
+        message = f'stream {stream}: {group} share it in Kafka only; set bus.kind = "kafka"'
+        raise ConfigError(message)
 
     def trim(self, before: datetime) -> int:
         """Only what every known group has committed; the texts are overwritten in the file."""

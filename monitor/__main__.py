@@ -2,15 +2,15 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from monitor.options import ConfigFolder, told
 from runtime.clock import SystemClock
-from runtime.errors import ConfigError, RetryLater
+from runtime.errors import ConfigError
 from runtime.logs import set_up
 from runtime.settings import load_config
 from schemas.matters import ActionKind
@@ -24,11 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ConfigFolder = Annotated[
-    Path | None,
-    typer.Option("--config", help="Config folder [default: config/, else the shipped rules]."),
-]
-
 
 def main() -> None:
     try:
@@ -37,16 +32,6 @@ def main() -> None:
         # Who reads us has enough, as `head` does: nothing more to say, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What the user can mend is one line a finding and exit 2."""
-    try:
-        yield
-    except (ConfigError, RetryLater) as error:
-        sys.stderr.write(f"{error}\n")
-        raise typer.Exit(2) from error
 
 
 @app.command()
@@ -59,7 +44,7 @@ def run(config: ConfigFolder = None) -> None:
     from runtime.settings import USER
 
     set_up()
-    with _told():
+    with told():
         if config is None and not USER.is_dir():
             run_demo(speed=None)
         else:
@@ -79,7 +64,7 @@ def demo(
     from monitor.processes import run_demo
 
     set_up()
-    with _told():
+    with told():
         run_demo(speed)
 
 
@@ -93,7 +78,7 @@ def init(
     """
     from monitor.starting import write_config
 
-    with _told():
+    with told():
         for path in write_config(folder):
             typer.echo(path)
     typer.echo("已写好，请先编辑 sources.toml 和 units.toml，再运行 huisheng check", err=True)
@@ -108,7 +93,7 @@ def check(config: ConfigFolder = None) -> None:
     """
     from analyzers.tag import Tagger
 
-    with _told():
+    with told():
         found = load_config(config)
         Tagger(found)
     typer.echo(
@@ -133,7 +118,7 @@ def parse(
     """
     from monitor.grading import parse_files
 
-    with _told():
+    with told():
         load_config(config)
         code = parse_files(files, source, kind, url)
     raise typer.Exit(code)
@@ -147,7 +132,7 @@ def tag(config: ConfigFolder = None) -> None:
     """
     from monitor.grading import tag_lines
 
-    with _told():
+    with told():
         code = tag_lines(sys.stdin.buffer, load_config(config))
     raise typer.Exit(code)
 
@@ -163,7 +148,7 @@ def replay(
     """
     from monitor.grading import replay_lines
 
-    with _told():
+    with told():
         found = load_config(config)
         try:
             lines = file.read_bytes().splitlines()
@@ -188,7 +173,7 @@ def sql(
     """
     from monitor.asking import ask_sql
 
-    with _told():
+    with told():
         sys.stdout.buffer.write(ask_sql(load_config(config), statement, form))
 
 
@@ -200,7 +185,7 @@ def status(config: ConfigFolder = None) -> None:
     """
     from monitor.asking import show_status
 
-    with _told():
+    with told():
         code = show_status(load_config(config))
     raise typer.Exit(code)
 
@@ -220,7 +205,7 @@ def act(
     from dashboard.actions import ActionRequest
     from monitor.asking import act as write_action
 
-    with _told():
+    with told():
         write_action(load_config(config), ActionRequest(matter, kind.value, by, note))
 
 
@@ -232,7 +217,7 @@ def migrate(config: ConfigFolder = None) -> None:
     """
     from monitor.asking import migrate_store
 
-    with _told():
+    with told():
         for name in migrate_store(load_config(config)):
             typer.echo(name)
 
@@ -242,7 +227,7 @@ def _stage_command(name: str, does: str) -> Callable[[Path | None], None]:
         from monitor.processes import run_stage
 
         set_up()
-        with _told():
+        with told():
             run_stage(name, load_config(config), SystemClock())
 
     command.__doc__ = f"{does} (server mode).\n\nExample: huisheng {name} --config config"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.posts import SourceKind
@@ -26,22 +26,78 @@ class DataSettings(Strict):
     retention_days: Count = 90
 
 
+class BusSecurity(Strict):
+    """How Kafka is reached. Passwords stand in the environment or in a file."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+
+
 class BusSettings(Strict):
+    """The last four are for topics that are made; a topic that is there keeps its own.
+
+    `replication`: -1 is the broker's default. `retention_hours`: how long Kafka keeps what was
+    handled, at least the longest outage to survive.
+    """
+
     kind: Literal["sqlite", "kafka"] = "sqlite"
     brokers: tuple[str, ...] = ()
     prefix: str = "huisheng."
+    security: BusSecurity = BusSecurity()
+    create_topics: bool = True
     partitions: Count = 4
+    replication: Annotated[int, Field(ge=-1)] = -1
+    retention_hours: Annotated[float, Field(ge=1)] = 168
+    compression: Literal["zstd", "lz4"] = "zstd"
 
 
 class StoreSettings(Strict):
-    """`dsn`: empty for chDB under the data folder, or http://user:password@host:8123/database."""
+    """`dsn`: empty for chDB under the data folder, or http://host:8123/database.
+
+    `cluster`: the name of a ClickHouse cluster that shares the tables; empty for one server.
+    """
 
     dsn: str = ""
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+    cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]*$")] = ""
 
 
 class PageSettings(Strict):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+
+
+class HealthSettings(Strict):
+    """Where a stage of server mode tells how it is; port 0 takes a free one.
+
+    `stages`: the addresses of all stages, which the page and `huisheng status` ask.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    stages: tuple[Url, ...] = ()
+
+
+class SqlSettings(Strict):
+    """The read-only SQL endpoint of the embedded process, for ClickHouse's clients.
+
+    `port`: unset is 8123, or a free one while that is taken; 0 takes a free one. The token is the
+    clients' password; without one, it is made anew at each start.
+    """
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    token: SecretStr = SecretStr("")
+    token_file: Path | None = None
 
 
 class FetchSettings(Strict):
@@ -76,6 +132,8 @@ class Settings(BaseSettings):
     bus: BusSettings = BusSettings()
     store: StoreSettings = StoreSettings()
     page: PageSettings = PageSettings()
+    health: HealthSettings = HealthSettings()
+    sql: SqlSettings = SqlSettings()
     fetch: FetchSettings = FetchSettings()
     analyze: AnalyzeSettings = AnalyzeSettings()
     notify: NotifySettings = NotifySettings()

@@ -7,9 +7,19 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
+class Lag:
+    """Messages of a partition that are not yet handled."""
+
+    stream: str
+    partition: int
+    messages: int
+
+
+@dataclass(frozen=True)
 class StageHealth:
     """`ok_at`: when its loop last went round well; `problem`: finding and remedy, empty if none;
-    `notice`: what went wrong without holding it up, such as a message set aside.
+    `notice`: what went wrong without holding it up, such as a message set aside, or that it stands
+    by; `lags`: of each partition that is this process's.
     """
 
     stage: str
@@ -17,7 +27,11 @@ class StageHealth:
     problem: str = ""
     notice: str = ""
     restarts: int = 0
-    lag: int = 0
+    lags: tuple[Lag, ...] = ()
+
+    @property
+    def lag(self) -> int:
+        return sum(each.messages for each in self.lags)
 
 
 class HealthBoard:
@@ -28,8 +42,8 @@ class HealthBoard:
         self._probes: dict[str, Callable[[], StageHealth]] = {}
         self._lock = threading.Lock()
 
-    def ok(self, stage: str, at: datetime, lag: int = 0) -> None:
-        self._post(stage, ok_at=at, problem="", lag=lag)
+    def ok(self, stage: str, at: datetime, lags: tuple[Lag, ...] = ()) -> None:
+        self._post(stage, ok_at=at, problem="", lags=lags)
 
     def trouble(self, stage: str, problem: str) -> None:
         self._post(stage, problem=problem)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from runtime.config import (
     AlertRules,
@@ -80,6 +80,23 @@ def load_config(directory: Path | None = None) -> Config:
         danger=danger,
         owed=owed,
     )
+
+
+def secret(key: str, value: SecretStr, file: Path | None) -> str:
+    """A password, from the setting `key` or from the file that `<key>_file` names.
+
+    Raises ConfigError when both are set, or the file can't be read.
+    """
+    if file is None:
+        return value.get_secret_value()
+    if value.get_secret_value():
+        message = f"huisheng.toml: {key} and {key}_file are both set; take one of them out"
+        raise ConfigError(message)
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file}: can't be read ({error}); {key}_file names a file of UTF-8 text"
+        raise ConfigError(message) from error
 
 
 def _place(folder: Path, name: str) -> Path:

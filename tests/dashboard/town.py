@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from runtime.clock import ManualClock
 from runtime.config import Config, PageSettings, Settings, Source
-from runtime.health import HealthBoard
+from runtime.health import HealthBoard, Lag
 from runtime.settings import SHIPPED, load_config
 from schemas.matters import (
     Delivery,
@@ -253,7 +253,8 @@ def delivery(of: Matter, channel: str, outcome: DeliveryOutcome, detail: str = "
 def board() -> HealthBoard:
     stages = HealthBoard()
     for stage in ("collect", "analyze", "alert", "dashboard"):
-        stages.ok(stage, NOW - timedelta(seconds=5), lag=3 if stage == "analyze" else 0)
+        lags = (Lag("posts", 0, 3),) if stage == "analyze" else ()
+        stages.ok(stage, NOW - timedelta(seconds=5), lags)
     return stages
 
 
