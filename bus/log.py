@@ -96,8 +96,10 @@ class Share(Protocol):
     def mine(self, timeout_seconds: float = 0) -> frozenset[int]:
         """The partitions that are this member's now; waits for the first ones up to the timeout.
 
-        To be asked at least every few minutes, or the member counts as dead. Raises RetryLater
-        while the log can't be reached: then nothing is certain to be ours.
+        A partition that was lost and came back since the last call is left out of one answer, so
+        that its holder lets go of what it knew of it. To be asked at least every few minutes, or
+        the member counts as dead. Raises RetryLater while the log can't be reached: then nothing
+        is certain to be ours.
         """
         ...
 
@@ -135,6 +137,14 @@ class Log(Protocol):
 
     def reader(self, group: str, streams: Sequence[str]) -> Reader:
         """A new group starts with the oldest record. Returns at once, even if the log is away."""
+        ...
+
+    def scan(self, stream: str, since: Mapping[int, int] | None = None) -> Iterator[Record]:
+        """What `stream` keeps up to now, a partition after another; of no group, nothing committed.
+
+        `since`: the offset to begin with in each partition; the oldest record in those not named.
+        Raises RetryLater while the log can't be reached.
+        """
         ...
 
     def share(self, group: str, stream: str) -> Share:

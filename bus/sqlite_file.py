@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
+from bus.sqlite_whole import check_whole
 from runtime.errors import ConfigError, RetryLater
 
 _APPLICATION_ID = 0x48534C47
@@ -37,10 +38,12 @@ class LogFile:
     def __init__(self, path: Path, busy_seconds: float) -> None:
         self._path, self._busy_seconds = path, busy_seconds
         self._lock = Lock()
+        check_whole(path)
         with ExitStack() as undo:
             self._connection = self.connect()
             undo.callback(self._connection.close)
             self._prepare()
+            self._identity = _identity(path)
             undo.pop_all()
 
     def connect(self) -> sqlite3.Connection:
@@ -62,6 +65,7 @@ class LogFile:
         """One transaction of the one writing connection; durable at its end, or not done at all."""
         connection = self._connection
         with self._lock, self.errors_told():
+            self._check_there()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -103,6 +107,13 @@ class LogFile:
             self._connection.execute("PRAGMA secure_delete = ON").fetchall()
             self._connection.executescript(_SCHEMA)
 
+    def _check_there(self) -> None:
+        """What is written to a deleted file succeeds, and is gone with the process."""
+        if _identity(self._path) != self._identity:
+            finding = f"{self._path}: was moved, replaced or deleted while it is in use"
+            message = f"{finding}; put it back, or start the process again"
+            raise RetryLater(message)
+
     def _check_ours(self) -> None:
         connection = self._connection
         found: int = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -113,3 +124,11 @@ class LogFile:
             message = f"{finding}; move it away or choose another data.dir"
             raise ConfigError(message)
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

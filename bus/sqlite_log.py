@@ -5,7 +5,8 @@ Each partition of a stream is a table; a publish is one transaction, on the disk
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from threading import Condition
@@ -16,6 +17,7 @@ from runtime.clock import Clock, SystemClock, stopwatch
 from runtime.errors import ConfigError
 
 _TRIM_ROWS = 10_000
+_SCAN_ROWS = 100
 # Records of other processes are looked for this often; those of this one wake a reader at once.
 _LOOK_SECONDS = 0.1
 
@@ -75,6 +77,14 @@ class SqliteLog:
     def reader(self, group: str, streams: Sequence[str]) -> "SqliteReader":
         return SqliteReader(self, self._file, group, streams)
 
+    def scan(self, stream: str, since: Mapping[int, int] | None = None) -> Iterator[Record]:
+        """In steps: a long stream is not held in memory."""
+        after = since or {}
+        partitions = self.partitions(stream)
+        with closing(self._file.connect()) as connection:
+            for number in range(partitions):
+                yield from self._scan_place(connection, (stream, number), after.get(number, 0))
+
     def share(self, group: str, stream: str) -> Share:
         message = f'stream {stream}: {group} share it in Kafka only; set bus.kind = "kafka"'
         raise ConfigError(message)
@@ -115,6 +125,17 @@ class SqliteLog:
             self._published.wait_for(
                 lambda: self._publishes != seen, min(max(seconds, 0), _LOOK_SECONDS)
             )
+
+    def _scan_place(
+        self, connection: sqlite3.Connection, place: Place, start: int
+    ) -> Iterator[Record]:
+        while True:
+            with self._file.errors_told():
+                rows = connection.execute(_on(_READ, place), (start, _SCAN_ROWS)).fetchall()
+            yield from (Record(*place, *row) for row in rows)
+            if len(rows) < _SCAN_ROWS:
+                return
+            start = rows[-1][0] + 1
 
     def _trim_place(self, place: Place, before: int) -> int:
         """In steps, so that a long trim does not hold up the publishers."""

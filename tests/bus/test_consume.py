@@ -1,6 +1,7 @@
 """The loop of a stage: nothing is committed before it is stored, whatever fails, whenever."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from bus.consume import Consumer, Pace, Work, pause_seconds
-from bus.dead_letters import DeadLetterCap, DeadLetterFlood, read_dead_letter
+from bus.dead_letters import (
+    DeadLetterCap,
+    DeadLetterFlood,
+    OpenLetters,
+    Outcome,
+    closing_of,
+    read_dead_letter,
+)
 from bus.log import DEAD_LETTERS, POSTS, Entry, Lag, Reader, Record
 from bus.memory_log import MemoryLog
 from runtime.clock import ManualClock
@@ -77,6 +85,7 @@ class Shelf:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self.stored: set[str] = set()
+        self.batches: list[int] = []
 
     def read(self, record: Record) -> str:
         text = record.value.decode()
@@ -87,6 +96,11 @@ class Shelf:
 
     def store(self, items: Sequence[str]) -> None:
         self._faults.strike("before the store")
+        self.batches.append(len(items))
+        refused = [item for item in items if item.startswith("拒")]
+        if refused:
+            reason = f"refused: {refused[0]}"
+            raise BadMessage(reason)
         self.stored.update(items)
         self._faults.strike("after the store")
 
@@ -100,7 +114,13 @@ def stage(log: MemoryLog, shelf: Shelf, clock: ManualClock, pace: Pace = QUICK) 
 
 
 def letters(log: MemoryLog) -> list[str]:
-    return [read_dead_letter(record.value).value for record in log.records(DEAD_LETTERS)]
+    return [letter.value for letter in open_letters(log).letters()]
+
+
+def open_letters(log: MemoryLog) -> OpenLetters:
+    found = OpenLetters(log)
+    found.refresh()
+    return found
 
 
 def publish(log: MemoryLog, texts: Iterable[str]) -> None:
@@ -133,18 +153,18 @@ def assert_nothing_unstored_is_committed(log: MemoryLog, shelf: Shelf) -> None:
 
 @given(
     st.lists(st.sampled_from([None, None, None, RetryLater, Crash]), max_size=60),
-    st.lists(st.booleans(), max_size=60),
+    st.lists(st.sampled_from("好坏拒"), max_size=60),
 )
 def test_a_commit_never_passes_an_unstored_record(
-    schedule: list[type[Exception] | None], bad: list[bool]
+    schedule: list[type[Exception] | None], kinds: list[str]
 ) -> None:
     faults = Faults(schedule)
     log, shelf = FaultyLog(faults), Shelf(faults)
-    texts = [f"{'坏' if is_bad else '好'}{n}" for n, is_bad in enumerate(bad)]
+    texts = [f"{kind}{n}" for n, kind in enumerate(kinds)]
     publish(log, texts)
     run_until_done(log, shelf, faults)
     assert shelf.stored == {text for text in texts if text.startswith("好")}
-    assert set(letters(log)) == {text for text in texts if text.startswith("坏")}
+    assert set(letters(log)) == {text for text in texts if not text.startswith("好")}
 
 
 def test_a_bad_message_goes_to_the_dead_letters_and_stops_no_other() -> None:
@@ -190,8 +210,9 @@ def test_an_outage_is_waited_for_and_told_once() -> None:
     assert consumer.health.last_error is None
     assert consumer.health.last_ok_at == START
     assert [line["event"] for line in lines] == [
-        "holds, and tries again",
+        "waits",
         "message set aside",
+        "batch",
         "goes on",
     ]
     assert lines[0]["problem"] == str(AWAY)
@@ -228,6 +249,74 @@ def test_bad_messages_that_are_retried_count_once() -> None:
     while consumer.step(reader):
         pass
     assert letters(log) == ["坏1", "坏2"]
+
+
+def test_only_what_the_store_refuses_is_set_aside() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([]))
+    texts = [f"好{n}" for n in range(100)]
+    texts[10], texts[11], texts[97], texts[50] = "拒10", "拒11", "拒97", "坏50"
+    publish(log, texts)
+    set_aside: list[int] = []
+    work = replace(shelf.work, set_aside=lambda record: set_aside.append(record.offset))
+    consumer = Consumer(log, work, clock, Pace(100, 0))
+    assert consumer.step(log.reader("analyzers", (POSTS,))) == 0
+    assert shelf.stored == {text for text in texts if text.startswith("好")}
+    assert letters(log) == ["拒10", "拒11", "坏50", "拒97"]
+    assert set_aside == [10, 11, 50, 97]
+    assert read_dead_letter(log.records(DEAD_LETTERS)[3].value).reason == "refused: 拒97"
+    # Halves of halves, not one by one.
+    assert len(shelf.batches) < 40
+    assert (consumer.health.handled, consumer.health.dead) == (96, 4)
+
+
+def test_a_flood_that_only_the_store_sees_stops_the_stage_early() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([]))
+    publish(log, [f"拒{n}" for n in range(1000)])
+    consumer = stage(log, shelf, clock, Pace(1000, 0, 5, DeadLetterCap(most=5, among=10)))
+    with pytest.raises(DeadLetterFlood, match="the last one: refused: 拒5; nothing more was"):
+        consumer.run(Event())
+    assert len(shelf.batches) < 30
+    assert log.committed("analyzers") == {(POSTS, 0): 0}
+
+
+def floods(log: MemoryLog, clock: ManualClock) -> int:
+    """Starts a stage again and again until that sets nothing more aside; how often it took."""
+    pace = Pace(3, 0, 5, DeadLetterCap(most=5, among=20))
+    for start in range(10):
+        before = len(letters(log))
+        with pytest.raises(DeadLetterFlood):
+            stage(log, Shelf(Faults([])), clock, pace).run(Event())
+        if len(letters(log)) == before:
+            return start
+    pytest.fail("each start set more aside")
+
+
+def test_a_stage_that_is_started_again_and_again_does_not_empty_the_stream() -> None:
+    clock = ManualClock(START)
+    log = MemoryLog(1, clock)
+    publish(log, [*(f"好{n}" for n in range(30)), *(f"坏{n}" for n in range(100))])
+    assert floods(log, clock) == 1
+    assert len(letters(log)) == 3
+    dropped = open_letters(log).letters()
+    log.publish(DEAD_LETTERS, [closing_of(each, Outcome.DROPPED, START) for each in dropped])
+    # What was dealt with makes room again.
+    assert floods(log, clock) == 1
+    assert letters(log) == ["坏3", "坏4", "坏5"]
+
+
+def test_good_messages_make_room_for_bad_ones_after_a_restart() -> None:
+    clock = ManualClock(START)
+    log = MemoryLog(1, clock)
+    pace = Pace(10, 0, 5, DeadLetterCap(most=2, among=20))
+    for _ in range(5):
+        publish(log, ["坏", "坏", *(f"好{n}" for n in range(18))])
+        reader = log.reader("analyzers", (POSTS,))
+        consumer = stage(log, Shelf(Faults([])), clock, pace)
+        while consumer.step(reader) == 0 and consumer.health.handled < 18:
+            pass
+    assert len(letters(log)) == 10
 
 
 def test_old_bad_messages_are_forgotten() -> None:
@@ -279,3 +368,30 @@ def test_lag_is_asked_for_now_and_then() -> None:
         seen.append(consumer.health.lag)
         clock.advance(timedelta(seconds=3))
     assert seen == [20, 20, 6, 6]
+
+
+def test_lag_is_asked_for_after_the_clock_was_put_back() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([]))
+    reader = log.reader("analyzers", (POSTS,))
+    consumer = stage(log, shelf, clock)
+    consumer.step(reader)
+    publish(log, ["好1"])
+    clock.advance(timedelta(hours=-1))
+    consumer.step(reader)
+    assert consumer.health.lags == (Lag(POSTS, 0, 1),)
+
+
+def test_open_letters_are_counted_until_somebody_deals_with_them() -> None:
+    clock = ManualClock(START)
+    log, shelf = MemoryLog(1, clock), Shelf(Faults([]))
+    publish(log, ["坏1", "坏2"])
+    reader = log.reader("analyzers", (POSTS,))
+    consumer = stage(log, shelf, clock, replace(QUICK, letters_seconds=0))
+    consumer.step(reader)
+    consumer.step(reader)
+    assert consumer.health.open_letters == 2
+    first = read_dead_letter(log.records(DEAD_LETTERS)[0].value)
+    log.publish(DEAD_LETTERS, [closing_of(first, Outcome.REPLAYED, START)])
+    consumer.step(reader)
+    assert consumer.health.open_letters == 1

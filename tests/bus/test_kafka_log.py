@@ -29,7 +29,9 @@ def test_without_a_broker_every_call_ends_in_time_and_leaves_nothing_behind() ->
             reader.lag,
         ):
             started = stopwatch()
-            with pytest.raises(RetryLater, match=f"Kafka at 127.0.0.1:{port}, .*; check that"):
+            with pytest.raises(
+                RetryLater, match=f"Kafka at 127.0.0.1:{port} does not answer; check"
+            ):
                 attempt()
             assert stopwatch() - started < 5
         reader.rewind()
@@ -95,11 +97,14 @@ def test_an_outage_is_told_in_time_and_all_goes_on_afterwards(kafka_server: Kafk
         kafka_server.kill()
         try:
             started = stopwatch()
-            with pytest.raises(RetryLater, match=r"publishing to outage\.posts: .*; check that"):
+            with pytest.raises(
+                RetryLater,
+                match="does not answer; check that a broker runs and is reached by PLAINTEXT",
+            ):
                 log.publish("posts", [Entry("k", b"2")])
             assert stopwatch() - started < 5
             started = stopwatch()
-            assert ", reading: " in poll_until_refused(reader)
+            assert " does not answer; " in poll_until_refused(reader)
             assert stopwatch() - started < 8
         finally:
             kafka_server.restart()

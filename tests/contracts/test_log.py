@@ -308,6 +308,21 @@ def test_two_readers_of_one_group_share_the_partitions_without_loss(log: Log) ->
     assert shares[0].isdisjoint(shares[1])
 
 
+@on_every_log
+def test_a_scan_gives_what_is_kept_up_to_now_and_commits_nothing(log: Log) -> None:
+    assert list(log.scan("posts")) == []
+    log.publish("posts", [Entry(str(n), str(n).encode()) for n in range(250)])
+    found = list(log.scan("posts"))
+    assert sorted(int(record.value) for record in found) == list(range(250))
+    assert {record.partition for record in found} == set(range(PARTITIONS))
+    after = {record.partition: record.offset + 1 for record in found}
+    assert list(log.scan("posts", after)) == []
+    log.publish("posts", entries("后来"))
+    assert texts(list(log.scan("posts", after))) == ["后来"]
+    with closing(log.reader("g", ["posts"])) as reader:
+        assert len(take(reader, 251)) == 251
+
+
 @on_logs_of_one_reader
 def test_two_readers_of_one_group_each_read_all_where_partitions_are_not_shared(log: Log) -> None:
     """So one process runs one reader per group; a second one repeats work and loses nothing."""

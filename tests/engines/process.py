@@ -1,6 +1,7 @@
 """One server process on loopback: started, waited for without guessing, killed, started again."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -53,6 +54,11 @@ class ServerProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def send(self, number: signal.Signals) -> None:
+        """SIGSTOP makes a server hang: its port is open, and nobody answers; SIGCONT ends that."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def _alive(self) -> bool:
         if self._process is None or self._process.poll() is None:

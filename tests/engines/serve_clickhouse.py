@@ -1,6 +1,7 @@
 """A ClickHouse server in this process until it is killed; started by clickhouse_server.py.
 
-Arguments: path of libchdb.so, data folder, HTTP port, TCP port. Loopback only: no password is set.
+Arguments: path of libchdb.so, data folder, HTTP port, TCP port, and a config file if there are
+users with passwords. Loopback only.
 """
 
 import ctypes
@@ -14,13 +15,14 @@ _SERVE = (
 )
 
 
-def serve(library: str, data: str, http_port: str, tcp_port: str) -> None:
+def serve(library: str, data: str, http_port: str, tcp_port: str, *config: str) -> None:
     arguments = [
         "clickhouse",
         f"--path={data}",
         "--listen_host=127.0.0.1",
         f"--http_port={http_port}",
         f"--tcp_port={tcp_port}",
+        *(f"--config-file={path}" for path in config),
         "--multiquery",
         f"--query={_SERVE}",
     ]
