@@ -11,6 +11,7 @@ import pytest
 from bus.log import ENGAGEMENT, POLLS, POSTS, Entry, Log
 from bus.memory_log import MemoryLog
 from collectors.answers import Answer, Ask, ScriptedFetcher
+from collectors.holdings import AllMine
 from collectors.state import State
 from collectors.worker import Collector, Parts
 from runtime.clock import ManualClock
@@ -67,7 +68,8 @@ class Town:
 
     def start(self) -> None:
         self.state = State(self.folder / "collector.sqlite")
-        parts = Parts(self.settings, self.sources, self.log, self.clock, self.state, self.fetcher)
+        holdings = AllMine(self.sources, self.log, self.state)
+        parts = Parts(self.settings, holdings, self.clock, self.fetcher)
         self.collector = Collector(parts)
 
     def restart(self) -> None:
@@ -185,7 +187,8 @@ class FailingLog:
 
     def __init__(self, inner: Log, fails: Callable[[str], bool]) -> None:
         self.inner, self.fails = inner, fails
-        self.reader, self.trim, self.close = inner.reader, inner.trim, inner.close
+        self.reader, self.scan, self.share = inner.reader, inner.scan, inner.share
+        self.trim, self.close = inner.trim, inner.close
 
     def publish(self, stream: str, entries: Sequence[Entry]) -> None:
         if self.fails(stream):
