@@ -3,7 +3,7 @@
 An event without such a record is pending: after a crash it is sent again under the same event id.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from alerting.wording import word
 from runtime.clock import Clock
 from schemas.matters import Delivery, DeliveryOutcome, Event
 from storage.counts import EPOCH, mark, set_mark
+from storage.leadership import Writer
 from storage.matters import deliveries_of, events_since, insert_deliveries
 from storage.store import Store
 
@@ -25,7 +26,7 @@ class _Channel:
     """`since`: a channel set up later is not told what came before it."""
 
     notifier: Notifier
-    since: datetime
+    since: datetime = EPOCH
     failures: int = 0
     next_try: datetime = EPOCH
     settled: set[str] = field(default_factory=set)
@@ -36,25 +37,41 @@ class Outbox:
         self, store: Store, notifiers: Sequence[Notifier], topics: Mapping[str, str], clock: Clock
     ) -> None:
         self.store, self.topics, self.clock = store, topics, clock
-        self.channels = [_Channel(n, self._since(n.name)) for n in notifiers]
+        self.channels = [_Channel(notifier) for notifier in notifiers]
+        self.pending = 0
 
-    def deliver(self) -> list[Delivery]:
-        """Try what is pending; returns what was tried. A failing channel rests, in its order."""
+    def begin(self, writer: Writer) -> None:
+        """From which moment on each channel is told of events; called before the first of them."""
+        latest = self.clock.now() - timedelta(minutes=1)  # events are dated to the minute
+        for channel in self.channels:
+            name = f"channel {channel.notifier.name}"
+            channel.since = mark(writer, name)
+            # One set up while a clock was ahead would miss what comes now.
+            if channel.since == EPOCH or channel.since > latest:
+                channel.since = latest
+                set_mark(writer, name, latest)
+
+    def deliver(self, prove: Callable[[], None]) -> list[Delivery]:
+        """Try what is pending; returns what was tried. A failing channel rests, in its order.
+
+        `prove` raises when this process does not lead any more; it is asked before each send, so
+        that only one that was paused in the middle of a send may repeat what another has sent.
+        """
         now = self.clock.now()
-        ready = [channel for channel in self.channels if channel.next_try <= now]
+        # A rest that is longer than any began before the clock was set back: it is over.
+        ready = [
+            channel
+            for channel in self.channels
+            if not now < channel.next_try <= now + LONGEST_PAUSE
+        ]
         events = events_since(self.store, now - KEEP_TRYING) if ready else []
         self._forget_settled(ready, events)
         tried = []
         for channel in ready:
-            tried += self._deliver(channel, events)
+            tried += self._deliver(channel, events, prove)
+        if ready:
+            self.pending = sum(_is_pending(c, event) for c in self.channels for event in events)
         return tried
-
-    def _since(self, name: str) -> datetime:
-        since = mark(self.store, f"channel {name}")
-        if since == EPOCH:
-            since = self.clock.now() - timedelta(minutes=1)  # events are dated to the minute
-            set_mark(self.store, f"channel {name}", since)
-        return since
 
     def _forget_settled(self, channels: Sequence[_Channel], events: Sequence[Event]) -> None:
         """Learn from the store which events were settled, by this process or one before it."""
@@ -72,11 +89,14 @@ class Outbox:
                     if channel.notifier.name == record.channel:
                         channel.settled.add(record.event_id)
 
-    def _deliver(self, channel: _Channel, events: Sequence[Event]) -> list[Delivery]:
+    def _deliver(
+        self, channel: _Channel, events: Sequence[Event], prove: Callable[[], None]
+    ) -> list[Delivery]:
         tried = []
         for event in events:
-            if event.id in channel.settled or event.at < channel.since:
+            if not _is_pending(channel, event):
                 continue
+            prove()
             delivery = self._send(channel, event)
             tried.append(delivery)
             insert_deliveries(self.store, [delivery])
@@ -98,3 +118,7 @@ class Outbox:
             outcome=outcome,
             detail=detail,
         )
+
+
+def _is_pending(channel: _Channel, event: Event) -> bool:
+    return event.id not in channel.settled and event.at >= channel.since

@@ -19,7 +19,12 @@ from schemas.matters import (
     Tier,
     Window,
 )
+from storage.leadership import Writer
 from storage.store import Row, Store
+
+# An event with its matter's state has about 1 kB. A server takes values of at most 128 kB, and in
+# the address a byte may become five.
+BYTES_AT_ONCE = 24_000
 
 MATTER_COLUMNS = (
     "id",
@@ -60,6 +65,41 @@ EVENT_COLUMNS = (
     "state",
 )
 
+# A matter that is written later replaces the earlier, even if the server's clock went back.
+SAVE_MATTERS = """
+INSERT INTO matters
+(
+    id, topic, unit, tier, sequence, opened_at, changed_at, clock_since, entry_level, closed_at,
+    below_since, report_by, danger_at, news_at, danger_cleared_at, news_cleared_at, written
+)
+SELECT id, topic, unit, tier, sequence, opened_at, changed_at, clock_since, entry_level, closed_at,
+    below_since, report_by, danger_at, news_at, danger_cleared_at, news_cleared_at,
+    greatest(now64(6), (SELECT max(written) + toIntervalMicrosecond(1) FROM matters))
+FROM format(JSONEachRow, $$
+    id String, topic String, unit String, tier UInt8, sequence UInt32,
+    opened_at DateTime64(3, 'UTC'), changed_at DateTime64(3, 'UTC'),
+    clock_since DateTime64(3, 'UTC'), entry_level Nullable(UInt32),
+    closed_at Nullable(DateTime64(3, 'UTC')), below_since Nullable(DateTime64(3, 'UTC')),
+    report_by Nullable(DateTime64(3, 'UTC')), danger_at Nullable(DateTime64(3, 'UTC')),
+    news_at Nullable(DateTime64(3, 'UTC')), danger_cleared_at Nullable(DateTime64(3, 'UTC')),
+    news_cleared_at Nullable(DateTime64(3, 'UTC'))
+$$, {rows:String})
+"""
+INSERT_EVENTS = """
+INSERT INTO matter_events
+(
+    matter_id, sequence, topic, unit, at, kind, tier, reason, posts, concerns, stories, sites,
+    sources, replies, views, coverage, report_by, state
+)
+SELECT matter_id, sequence, topic, unit, at, kind, tier, reason, posts, concerns, stories, sites,
+    sources, replies, views, coverage, report_by, state
+FROM format(JSONEachRow, $$
+    matter_id String, sequence UInt32, topic String, unit String, at DateTime64(3, 'UTC'),
+    kind String, tier UInt8, reason String, posts UInt32, concerns UInt32, stories UInt32,
+    sites UInt32, sources UInt32, replies UInt64, views UInt64, coverage Float64,
+    report_by Nullable(DateTime64(3, 'UTC')), state String
+$$, {rows:String})
+"""
 MATTERS = """
 SELECT id, topic, unit, tier, sequence, opened_at, changed_at, clock_since, entry_level, closed_at,
     below_since, report_by, danger_at, news_at, danger_cleared_at, news_cleared_at
@@ -99,24 +139,27 @@ ORDER BY at, id
 """
 
 
-def load_matters(store: Store, since: datetime) -> list[Matter]:
+def load_matters(writer: Writer, since: datetime) -> list[Matter]:
     """All that are open, and those closed after `since`, as their last events left them."""
-    matters = {row[0]: _matter(row) for row in store.rows(MATTERS, {"since": since})}
-    for (state,) in store.rows(UNFINISHED):
-        matter = msgspec.json.decode(state, type=Matter)
-        save_matters(store, [matter])
-        matters[matter.id] = matter
-    return list(matters.values())
+    matters = {row[0]: _matter(row) for row in writer.rows(MATTERS, {"since": since})}
+    states = [msgspec.json.decode(row[0], type=Matter) for row in writer.rows(UNFINISHED)]
+    unfinished = {matter.id: matter for matter in states}
+    save_matters(writer, list(unfinished.values()))
+    return list({**matters, **unfinished}.values())
 
 
-def save_matters(store: Store, matters: Sequence[Matter]) -> None:
-    store.insert("matters", MATTER_COLUMNS, [_matter_row(matter) for matter in matters])
+def save_matters(writer: Writer, matters: Sequence[Matter]) -> None:
+    rows = [dict(zip(MATTER_COLUMNS, _matter_row(m), strict=True)) for m in matters]
+    _write(writer, SAVE_MATTERS, rows)
 
 
-def insert_events(store: Store, changes: Sequence[tuple[Event, Matter]]) -> None:
+def insert_events(writer: Writer, changes: Sequence[tuple[Event, Matter]]) -> None:
     """Write events, each with the matter as it stands after it; before `save_matters`."""
-    rows = [_event_row(event, matter) for event, matter in changes]
-    store.insert("matter_events", EVENT_COLUMNS, rows)
+    rows = [
+        dict(zip(EVENT_COLUMNS, _event_row(event, matter), strict=True))
+        for event, matter in changes
+    ]
+    _write(writer, INSERT_EVENTS, rows)
 
 
 def last_events(store: Store, limit: int) -> list[Event]:
@@ -160,6 +203,18 @@ def actions_of(store: Store, matters: Sequence[str]) -> list[Action]:
         Action(id=i, matter_id=matter, kind=ActionKind(kind), at=at, operator=operator, note=note)
         for i, matter, kind, at, operator, note in store.rows(ACTIONS, {"matters": list(matters)})
     ]
+
+
+def _write(writer: Writer, sql: str, rows: Sequence[dict[str, object]]) -> None:
+    lines: list[bytes] = []
+    for row in rows:
+        line = msgspec.json.encode(row)
+        if lines and sum(map(len, lines)) + len(line) > BYTES_AT_ONCE:
+            writer.command(sql, {"rows": b"\n".join(lines).decode()})
+            lines = []
+        lines.append(line)
+    if lines:
+        writer.command(sql, {"rows": b"\n".join(lines).decode()})
 
 
 def _matter_row(matter: Matter) -> Row:

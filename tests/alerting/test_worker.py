@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alerting.leadership import Alone, Leadership
 from alerting.outbox import Outbox
 from alerting.worker import Alerter, AlerterParts
 from runtime.clock import ManualClock
@@ -27,6 +28,7 @@ from tests.made import START, minutes, raw_post, tagged
 from tests.stores import chdb_store
 
 CONFIG = load_config(SHIPPED)
+ALONE = Alone()
 
 
 @dataclass
@@ -38,16 +40,22 @@ class Office:
     notifier: Recorder
     config: Config = CONFIG
 
-    def alerter(self) -> Alerter:
+    def alerter(
+        self,
+        leadership: Leadership = ALONE,
+        clock: ManualClock | None = None,
+        board: HealthBoard | None = None,
+    ) -> Alerter:
         rules = WindowRules(3, ("praise",))
         return Alerter(
             AlerterParts(
                 config=self.config,
                 store=self.store,
+                leadership=leadership,
                 windows=SqlWindows(self.store, rules),
-                outbox=Outbox(self.store, [self.notifier], {}, self.clock),
-                clock=self.clock,
-                board=HealthBoard(),
+                outbox=Outbox(self.store, [self.notifier], {}, clock or self.clock),
+                clock=clock or self.clock,
+                board=board or HealthBoard(self.clock),
                 metrics=Metrics(),
             )
         )
@@ -181,15 +189,15 @@ def test_state_survives_a_store_that_fails_in_the_middle(
     """What was decided but not written is decided again from the store, not from memory."""
     alerter = office.alerter()
     complain(office, "1", "2", "3")
-    insert: Callable[..., None] = office.store.insert
+    command: Callable[..., None] = office.store.command
 
-    def failing(table: str, *more: object) -> None:
-        if table == "matter_events":
+    def failing(sql: str, *more: object) -> None:
+        if "INSERT INTO matter_events" in sql:
             message = "away"
             raise RuntimeError(message)
-        insert(table, *more)
+        command(sql, *more)
 
-    monkeypatch.setattr(office.store, "insert", failing)
+    monkeypatch.setattr(office.store, "command", failing)
     with pytest.raises(RuntimeError):
         alerter.run_once()
     monkeypatch.undo()
