@@ -26,10 +26,12 @@ from dashboard.guard import Guard, TooLarge, has_token, is_same_origin, read_bod
 from dashboard.pages import build
 from dashboard.render import Notice, Templates
 from dashboard.sql import answer
-from dashboard.status import late_stages, status
+from dashboard.status import status
 from dashboard.words import Words, choose_language
 from runtime.errors import RetryLater
-from schemas.matters import ActionKind
+from runtime.metrics import QueryKind
+from runtime.probes import PATHS
+from schemas.matters import Action, ActionKind
 from storage.store import StoreError
 
 STORE_THREADS = 4
@@ -48,8 +50,9 @@ class Desk:
         self.templates = Templates()
         self._pool = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="page")
 
-    async def call(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def call(self, work: Callable[[], T], kind: QueryKind = "page") -> T:
+        with self.parts.metrics.query_seconds.labels(kind).time():
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -79,7 +82,7 @@ class Desk:
         words = words_of(request)
         try:
             asked = await _asked(request)
-            action = await self.call(lambda: record(self.parts.store, self.parts.clock, asked))
+            action = await self.call(self._recorder(asked), "action")
         except ActionRefused as refused:
             notice = Notice(f"{words('refused_title')}：{refused.say(words)}", refused=True)
             code = 403 if refused.refusal is Refusal.ORIGIN else 400
@@ -87,13 +90,16 @@ class Desk:
         query = urlencode({"lang": words.language, "done": action.kind.value})
         return RedirectResponse(f"/?{query}#{action.matter_id}", status_code=303)
 
+    def _recorder(self, asked: ActionRequest) -> Callable[[], Action]:
+        return lambda: record(self.parts.store, self.parts.clock, asked)
+
     async def act_by_token(self, request: Request) -> Response:
         """The same action from the command line, which holds the process's token."""
         if not has_token(request.headers, self.parts.token):
             return PlainTextResponse(NO_TOKEN, status_code=401)
         try:
             asked = msgspec.json.decode(await read_body(request, FORM_BYTES), type=ActionRequest)
-            await self.call(lambda: record(self.parts.store, self.parts.clock, asked))
+            await self.call(self._recorder(asked), "action")
         except (ActionRefused, TooLarge, msgspec.DecodeError) as error:
             return PlainTextResponse(f"act: {error}\n", status_code=400)
         return PlainTextResponse("ok\n")
@@ -106,22 +112,19 @@ class Desk:
         except TooLarge:
             text = f"the request is larger than {SQL_BYTES} bytes; shorten the statement\n"
             return PlainTextResponse(text, status_code=413)
-        return await asyncio.to_thread(answer, self.parts.store, body)
+        with self.parts.metrics.query_seconds.labels("sql").time():
+            return await asyncio.to_thread(answer, self.parts.store, body)
 
     async def status(self, request: Request) -> Response:
         if not has_token(request.headers, self.parts.token):
             return PlainTextResponse(NO_TOKEN, status_code=401)
-        found = status(await self.call(lambda: gather(self.parts)))
+        found = await self.call(lambda: status(self.parts))
         return Response(msgspec.json.encode(found), media_type="application/json")
 
-    async def healthz(self, _request: Request) -> Response:
-        late = late_stages(self.parts)
-        text = "\n".join(late) if late else "ok"
-        return PlainTextResponse(f"{text}\n", status_code=503 if late else 200)
-
-    async def metrics(self, _request: Request) -> Response:
-        data = self.parts.metrics.render(self.parts.board.stages())
-        return Response(data, media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def probe(self, request: Request) -> Response:
+        found = self.parts.probes.answer(request.url.path)
+        assert found is not None
+        return Response(found.body, found.code, media_type=found.media)
 
     async def store_away(self, request: Request, error: Exception) -> Response:
         text = words_of(request)("store_away", found=error)
@@ -163,8 +166,7 @@ def create_app(parts: PageParts) -> Starlette:
             Route("/act", desk.act_by_token, methods=["POST"]),
             Route("/sql", desk.sql, methods=["POST"]),
             Route("/status.json", desk.status),
-            Route("/healthz", desk.healthz),
-            Route("/metrics", desk.metrics),
+            *(Route(path, desk.probe) for path in PATHS),
             Route("/favicon.ico", no_icon),
             Mount("/static", KeptFiles(packages=[("dashboard", "static")])),
         ],

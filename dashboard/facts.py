@@ -1,7 +1,8 @@
 """All that one look at the page needs, read from the store at one moment; pages.py words it."""
 
+import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from runtime.clock import Clock
 from runtime.config import Config
 from runtime.health import HealthBoard, StageHealth
 from runtime.metrics import Metrics
+from runtime.probes import Probes
 from schemas.matters import Action, Delivery, Event, Matter, MatterKey
 from schemas.windows import WindowCounts, WindowRules
 from storage.matters import actions_of, deliveries_of, last_events
@@ -37,7 +39,8 @@ class PageParts:
     """What the page is made of. `token` opens /sql and /status.json; none given, both are shut.
 
     `stale_after`: how long a stage may go without a good round, by `clock`; a scaled clock wants
-    it scaled.
+    it scaled. `stopping` is set once the process is to end; `peers`: the stages of other processes;
+    `channels`: to which warnings go.
     """
 
     store: Store
@@ -48,11 +51,18 @@ class PageParts:
     token: str = field(repr=False)
     demo: bool = False
     stale_after: timedelta = timedelta(seconds=60)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    peers: Callable[[], Sequence[StageHealth]] = tuple
+    channels: Sequence[str] = ()
+
+    @property
+    def probes(self) -> Probes:
+        return Probes(self.board, self.metrics, self.clock, self.stopping, self.stale_after)
 
 
 @dataclass(frozen=True)
 class Watch:
-    """How well the sources are being watched, and how the stages of this process are doing."""
+    """How well the sources are being watched, and how the stages of all processes are doing."""
 
     coverage: float
     sources: Mapping[str, SourceHealth]
@@ -118,7 +128,7 @@ def _watch(parts: PageParts, at: datetime) -> Watch:
         coverage=coverage(parts.store, parts.config.sources, at, DAY),
         sources={found.source: found for found in health(parts.store, at - POLLS_SHOWN)},
         posts=posts_by_source(parts.store, (at - DAY, at)),
-        stages=parts.board.stages(),
+        stages=sorted([*parts.board.stages(), *parts.peers()], key=lambda each: each.stage),
         stale_after=parts.stale_after,
     )
 

@@ -16,9 +16,12 @@ CLOSE_SECONDS = 6
 class PageServer:
     """Takes the port when made, so that a port in use is told before anything else starts."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        """Raises ConfigError when the address can't be had. Port 0 takes a free one."""
-        self._socket = _bound(host, port)
+    def __init__(self, app: ASGIApp, host: str, port: int, table: str = "page") -> None:
+        """Raises ConfigError when the address can't be had. Port 0 takes a free one.
+
+        `table`: of the settings, where host and port stand.
+        """
+        self._socket = _bound(host, port, table)
         self.host = host
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
@@ -31,7 +34,7 @@ class PageServer:
         )
         self._server = uvicorn.Server(config)
         # Off the main thread uvicorn sets no signal handlers: those are monitor's.
-        self._thread = threading.Thread(target=self._run, name="page-server", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"{table}-server", daemon=True)
 
     def start(self) -> None:
         """Requests are answered from now on: the socket listens already."""
@@ -48,24 +51,25 @@ class PageServer:
         self._server.run(sockets=[self._socket])
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, table: str) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server((str(address[0]), port), family=family, backlog=128)
     except OSError as error:
-        raise ConfigError(_finding(host, port, error)) from error
+        message = f"{table}.{_finding(host, port, error)}"
+        raise ConfigError(message) from error
     return listening
 
 
 def _finding(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"page.port: {host}:{port} is in use by another program; "
-            "set page.port to a free one, or stop the other program"
+            f"port: {host}:{port} is in use by another program; "
+            "set another port, or stop the other program"
         )
     if error.errno == errno.EACCES:
-        return f"page.port: {port} is not allowed for this user; set page.port to 1024 or more"
+        return f"port: {port} is not allowed for this user; set a port of 1024 or more"
     return (
-        f"page.host: {host} can't be listened on ({error.strerror}); "
-        "set page.host to an address of this machine, such as 127.0.0.1 or 0.0.0.0"
+        f"host: {host} can't be listened on ({error.strerror}); "
+        "set an address of this machine, such as 127.0.0.1 or 0.0.0.0"
     )

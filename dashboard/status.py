@@ -1,13 +1,15 @@
-"""What `huisheng status` and probes ask: /status.json and /healthz, from the facts of the page."""
+"""What `huisheng status` asks as /status.json: the page's facts, the store, what is pending."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboard.facts import Facts, PageParts
+from dashboard.facts import Facts, PageParts, gather
+from dashboard.pending import PendingDelivery, pending
 from dashboard.standing import standing
-from dashboard.watching import is_late, is_silent
-from runtime.health import StageHealth
+from dashboard.watching import is_silent
+from runtime.health import Verdict, judge
 from schemas.posts import COVERING
+from storage.condition import StoreCondition, condition
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,24 @@ class MatterStatus:
 class Status:
     at: datetime
     coverage: float
-    stages: tuple[StageHealth, ...]
+    stages: tuple[Verdict, ...]
     sources: tuple[SourceStatus, ...]
     matters: tuple[MatterStatus, ...]
+    pending: tuple[PendingDelivery, ...]
+    store: StoreCondition
 
 
-def status(facts: Facts) -> Status:
+def status(parts: PageParts) -> Status:
+    """Blocks on the store, and on the other processes of server mode."""
+    facts = gather(parts)
     return Status(
         at=facts.at,
         coverage=facts.watch.coverage,
-        stages=tuple(facts.watch.stages),
+        stages=tuple(judge(facts.watch.stages, facts.at, parts.stale_after)),
         sources=_sources(facts),
         matters=_matters(facts),
+        pending=pending(parts.store, parts.channels, facts.at),
+        store=condition(parts.store),
     )
 
 
@@ -89,17 +97,3 @@ def _matters(facts: Facts) -> tuple[MatterStatus, ...]:
         )
         for matter, stand in zip(facts.open, stands, strict=True)
     )
-
-
-def late_stages(parts: PageParts) -> list[str]:
-    """Each stage whose last good round is too long ago, with what is wrong, as a line of text."""
-    now = parts.clock.now()
-    return [
-        f"{stage.stage}: last ok {_when(stage.ok_at)}; {stage.problem or 'no problem told'}"
-        for stage in parts.board.stages()
-        if is_late(stage, now, parts.stale_after)
-    ]
-
-
-def _when(at: datetime | None) -> str:
-    return at.isoformat(timespec="seconds") if at else "never"

@@ -1,5 +1,7 @@
-"""Sources and stages as the page and /healthz tell them: state, finding and remedy. Pure."""
+"""Sources and stages as the page tells them: state, finding and remedy. Pure."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,7 +10,7 @@ from dashboard.facts import Watch
 from dashboard.times import duration, long_moment
 from dashboard.words import CATALOGUE, Words
 from runtime.config import Source
-from runtime.health import StageHealth
+from runtime.health import Lag, Verdict, judge
 from schemas.posts import COVERING
 from storage.polls import SourceHealth
 
@@ -29,10 +31,14 @@ class SourceLine:
 
 @dataclass(frozen=True)
 class StageLine:
+    """`lags`: of each partition that is the process's."""
+
     name: str
+    instance: str
     state: State
     word: str
     detail: str
+    lags: tuple[str, ...]
     problem: str
 
 
@@ -91,32 +97,45 @@ def is_silent(source: Source, found: SourceHealth, at: datetime) -> bool:
 
 
 def stage_lines(watch: Watch, at: datetime, words: Words) -> tuple[StageLine, ...]:
-    return tuple(_stage_line(stage, watch, at, words) for stage in watch.stages)
+    verdicts = judge(watch.stages, at, watch.stale_after)
+    return tuple(_stage_line(verdict, at, words) for verdict in verdicts)
 
 
-def _stage_line(stage: StageHealth, watch: Watch, at: datetime, words: Words) -> StageLine:
-    late = is_late(stage, at, watch.stale_after)
-    state: State = "bad" if late or stage.problem else "good"
-    word = "late" if late else "trouble" if stage.problem else "ok"
-    if stage.ok_at is None and not stage.problem:
-        state, word = "waiting", "starting"
+def _stage_line(verdict: Verdict, at: datetime, words: Words) -> StageLine:
+    stage = verdict.health
+    state, word = _stage_state(verdict)
     key = f"stage_{stage.stage}"
     last = ago(stage.ok_at, at, words) if stage.ok_at else words("never")
-    detail = words("stage_detail", at=last, lag=stage.lag, restarts=stage.restarts)
     return StageLine(
         name=words(key) if key in CATALOGUE else stage.stage,
+        instance=stage.instance,
         state=state,
         word=words(f"stage_{word}"),
-        detail=detail,
+        detail=words("stage_detail", at=last, lag=stage.lag, restarts=stage.restarts),
+        lags=lag_texts(stage.lags),
         problem=stage.problem or stage.notice,
     )
 
 
-def is_late(stage: StageHealth, at: datetime, stale_after: timedelta) -> bool:
-    """No good round for too long. One that never had a good round is late once it has a problem."""
+def _stage_state(verdict: Verdict) -> tuple[State, str]:
+    stage = verdict.health
+    if not verdict.live:
+        return "bad", "late"
+    if stage.problem:
+        return "bad", "trouble"
     if stage.ok_at is None:
-        return bool(stage.problem)
-    return at - stage.ok_at > stale_after
+        return "waiting", "starting"
+    if verdict.finding:
+        return "bad", "late"
+    return "good", "standing_by" if stage.standing_by else "ok"
+
+
+def lag_texts(lags: Sequence[Lag]) -> tuple[str, ...]:
+    """`posts 0:12 1:0`: each stream with what waits in its partitions."""
+    streams: dict[str, list[str]] = defaultdict(list)
+    for lag in sorted(lags, key=lambda lag: (lag.stream, lag.partition)):
+        streams[lag.stream].append(f"{lag.partition}:{lag.messages}")
+    return tuple(f"{stream} {' '.join(parts)}" for stream, parts in streams.items())
 
 
 def ago(then: datetime, at: datetime, words: Words) -> str:

@@ -167,6 +167,26 @@ def test_counts_stay_when_their_texts_go(store: Store) -> None:
     assert store.rows("SELECT sum(posts) FROM hourly_counts FINAL WHERE unit = '*'") == [(2,)]
 
 
+def test_readings_and_polls_go_also_where_no_post_does(store: Store) -> None:
+    insert_engagement(store, [reading(raw_post("1"), START, 5)])
+    insert_polls(store, polls(3))
+    assert drop_before(store, START + minutes(21)) == 0
+    assert store.rows("SELECT count() FROM engagement") == [(0,)]
+    assert store.rows("SELECT count() FROM polls FINAL") == [(1,)]
+
+
+def test_whole_months_go_as_partitions(store: Store) -> None:
+    days = (0, 40, 80)
+    insert_posts(store, [tagged(raw_post(str(n), START + timedelta(days=n))) for n in days])
+    assert drop_before(store, START + timedelta(days=80)) == 2
+    assert store.rows("SELECT id FROM posts") == [("80",)]
+    months = (
+        "SELECT count() FROM system.mutations WHERE table = 'posts' AND NOT is_done "
+        "AND database = currentDatabase()"
+    )
+    assert store.rows(months) == [(0,)]
+
+
 def event(sequence: int = 1, at: timedelta = timedelta()) -> Event:
     return Event(
         matter_id="m",

@@ -7,7 +7,16 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from dashboard.status import late_stages
+from dashboard.facts import PageParts, gather
+from dashboard.pages import build
+from dashboard.status import status
+from dashboard.words import Words
+from runtime.health import Lag, StageHealth
+from runtime.metrics import Metrics
+from runtime.probes import Answer, read_health
+from storage.counts import set_mark
+from storage.store import Store
+from tests.dashboard import town
 from tests.dashboard.conftest import TOKEN, Served
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -81,7 +90,7 @@ def test_a_huge_question_is_refused(served: Served) -> None:
 def test_status_tells_stages_sources_and_matters(morning: Served) -> None:
     morning.act("food_safety-1", kind="acknowledge", operator="王敏")
     found = json.loads(morning.http.get("/status.json", headers=AUTHORIZED).text)
-    assert [stage["stage"] for stage in found["stages"]] == [
+    assert [verdict["health"]["stage"] for verdict in found["stages"]] == [
         "alert",
         "analyze",
         "collect",
@@ -108,34 +117,84 @@ def test_status_tells_stages_sources_and_matters(morning: Served) -> None:
     assert 0 < found["coverage"] < 1
 
 
-def test_healthz_names_the_stage_that_hangs(served: Served) -> None:
+def test_a_stage_that_hangs_is_named_and_one_that_waits_lives(served: Served) -> None:
     assert served.http.get("/healthz").text == "ok\n"
+    assert served.http.get("/readyz").text == "ok\n"
     served.clock.advance(timedelta(seconds=56))
     served.parts.board.ok("alert", served.clock.now())
-    served.parts.board.trouble("analyze", "bus: disk full")
-    answer = served.http.get("/healthz")
-    assert answer.status_code == 503
-    assert "analyze: last ok 2026-11-21T02:29:55+00:00; bus: disk full" in answer.text
-    assert "alert" not in answer.text
+    served.parts.board.watch(
+        "analyze",
+        lambda: StageHealth("analyze", problem="bus: disk full", beat_at=served.clock.now()),
+    )
+    live, ready = served.http.get("/healthz"), served.http.get("/readyz")
+    assert (live.status_code, ready.status_code) == (503, 503)
+    assert "collect: hangs since 2026-11-21T02:29:55+00:00" in live.text
+    assert "analyze" not in live.text
+    assert "analyze: bus: disk full (last ok never)" in ready.text
+    assert "alert" not in live.text + ready.text
 
 
-def test_a_stage_that_never_went_well_is_late_once_it_has_a_problem(served: Served) -> None:
-    served.parts.board.restarted("notify")
-    assert late_stages(served.parts) == []
-    served.parts.board.trouble("notify", "no channel")
-    assert late_stages(served.parts) == ["notify: last ok never; no channel"]
+def test_a_process_that_stops_is_live_and_not_ready(served: Served) -> None:
+    served.parts.stopping.set()
+    assert served.http.get("/healthz").status_code == 200
+    answer = served.http.get("/readyz")
+    assert (answer.status_code, answer.text[:23]) == (503, "the process is stopping")
+
+
+def test_health_of_the_stages_is_told_to_other_processes(served: Served) -> None:
+    told = read_health(served.http.get("/health.json").content)
+    assert [stage.stage for stage in told] == ["alert", "analyze", "collect", "dashboard"]
+    assert told[1].lags == (Lag("posts", 0, 3),)
+    assert TOKEN not in served.http.get("/health.json").text
 
 
 def test_a_faster_clock_allows_for_more_of_its_time(served: Served) -> None:
     served.clock.advance(timedelta(minutes=10))
-    assert len(late_stages(served.parts)) == 4
-    assert late_stages(replace(served.parts, stale_after=timedelta(hours=1))) == []
+    slow = replace(served.parts, stale_after=timedelta(hours=1))
+    assert served.parts.probes.answer("/healthz") != slow.probes.answer("/healthz")
+    assert slow.probes.answer("/healthz") == Answer(200, "text/plain; charset=utf-8", b"ok\n")
 
 
 def test_metrics_are_told(served: Served) -> None:
     answer = served.http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
-    assert 'huisheng_lag{stage="analyze"} 3.0' in answer.text
+    assert 'huisheng_lag{partition="0",stage="analyze",stream="posts"} 3.0' in answer.text
+
+
+def test_stages_of_other_processes_stand_on_the_page(store: Store) -> None:
+    other = StageHealth("collect", problem="is away", instance="", beat_at=town.NOW)
+    parts = PageParts(
+        *(store, town.town_config(), town.clock(), town.board(), Metrics()),
+        token="",
+        peers=lambda: [other],
+    )
+    page = build(gather(parts), Words("en"))
+    assert [line.name for line in page.stages] == [
+        "assessing",
+        "analysing",
+        "collecting",
+        "collecting",
+        "page",
+    ]
+    assert [line.problem for line in page.stages] == ["", "", "", "is away", ""]
+    assert page.stages[1].lags == ("posts 0:3",)
+
+
+def test_status_names_what_waits_to_be_sent(morning: Served) -> None:
+    for channel in ("wecom", "console"):
+        set_mark(morning.parts.store, f"channel {channel}", town.NOW - timedelta(days=2))
+    parts = replace(morning.parts, channels=("wecom", "console", "set_up_later"))
+    told = status(parts)
+    assert [(p.channel, p.event_id, p.tries) for p in told.pending] == [
+        ("wecom", "transport-1.1", 0),
+        ("console", "transport-1.1", 0),
+        ("console", "fees-1.1", 0),
+        ("wecom", "homework_tutoring-1.2", 0),
+        ("console", "homework_tutoring-1.2", 0),
+        ("wecom", "food_safety-1.1", 1),
+    ]
+    assert told.pending[-1].detail == "HTTP 502 from the receiver"
+    assert (told.store.broken_parts, told.store.migration[:1]) == (0, "0")
 
 
 def test_the_token_is_not_printed(served: Served) -> None:
