@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from analyzers.tag import Tagger
-from bus.consume import Consumer, Pace, Work
+from bus.consume import Consumer, ConsumerHealth, Pace, Work
 from bus.log import ENGAGEMENT, POLLS, POSTS, Log, Record
 from runtime.clock import Clock
 from runtime.config import Config
@@ -17,7 +17,7 @@ from runtime.metrics import Metrics
 from schemas.codec import Message, decode
 from schemas.posts import Engagement, Poll, RawPost
 from storage.posts import insert_engagement, insert_polls, insert_posts
-from storage.store import Store
+from storage.store import Store, StoreError
 
 STAGE = "analyze"
 M = TypeVar("M", bound=Message)
@@ -37,7 +37,9 @@ class Analyzer:
     def __init__(self, parts: AnalyzerParts) -> None:
         self.parts = parts
         self.tagger = Tagger(parts.config)
-        work = Work("analyzers", (POSTS, ENGAGEMENT, POLLS), self.read, self.store)
+        streams = (POSTS, ENGAGEMENT, POLLS)
+        took = parts.metrics.batch_seconds.observe
+        work = Work("analyzers", streams, self.read, self.store, self.set_aside, took)
         pace = Pace(batch_size=parts.config.settings.analyze.batch_size)
         self.consumer = Consumer(parts.log, work, parts.clock, pace)
         parts.board.watch(STAGE, self.health)
@@ -47,33 +49,64 @@ class Analyzer:
 
     def health(self) -> StageHealth:
         now = self.consumer.health
-        notice = f"{now.dead} messages set aside; last {now.last_dead}" if now.dead else ""
         return StageHealth(
-            STAGE, now.last_ok_at, now.last_error or "", notice=notice, lags=now.lags or ()
+            STAGE,
+            now.last_ok_at,
+            now.last_error or "",
+            notice=_notice(now),
+            lags=now.lags or (),
+            beat_at=now.beat_at,
+            dead=now.dead,
         )
 
     def read(self, record: Record) -> Message:
-        try:
-            return decode(record.value)
-        except BadMessage:
-            self.parts.metrics.dead_letters.labels(record.stream).inc()
-            raise
+        return decode(record.value)
+
+    def set_aside(self, record: Record) -> None:
+        self.parts.metrics.dead_letters.labels(record.stream).inc()
 
     def store(self, messages: Sequence[Message]) -> None:
+        """Raises BadMessage when the store refuses what stands in some of them."""
+        try:
+            self._insert(messages)
+        except StoreError as error:
+            if not error.of_rows:
+                raise
+            reason = f"the store refuses its values: {error}"
+            raise BadMessage(reason) from error
+
+    def _insert(self, messages: Sequence[Message]) -> None:
         """Tag and insert; posts that are past the retention are not stored at all."""
         days = self.parts.config.settings.data.retention_days
         oldest = self.parts.clock.now() - timedelta(days=days)
         posts = [post for post in _only(messages, RawPost) if post.counted_at >= oldest]
         readings = [r for r in _only(messages, Engagement) if r.counted_at >= oldest]
         polls = _only(messages, Poll)
-        insert_posts(self.parts.store, [self.tagger.tagged(post) for post in posts])
-        insert_engagement(self.parts.store, readings)
-        insert_polls(self.parts.store, polls)
-        for poll in polls:
-            self.parts.metrics.polls.labels(poll.outcome.value).inc()
+        tagged = [self.tagger.tagged(post) for post in posts]
+        with self.parts.metrics.query_seconds.labels("insert").time():
+            insert_posts(self.parts.store, tagged)
+            insert_engagement(self.parts.store, readings)
+            insert_polls(self.parts.store, polls)
+        self._measure(posts, polls)
         for stream, stored in ((POSTS, posts), (ENGAGEMENT, readings), (POLLS, polls)):
             self.parts.metrics.stored.labels(stream).inc(len(stored))
+
+    def _measure(self, posts: Sequence[RawPost], polls: Sequence[Poll]) -> None:
+        metrics, now = self.parts.metrics, self.parts.clock.now()
+        for post in posts:
+            metrics.seen_to_stored_seconds.observe((now - post.seen_at).total_seconds())
+        for poll in polls:
+            metrics.polls.labels(poll.outcome.value).inc()
 
 
 def _only(messages: Sequence[Message], kind: type[M]) -> list[M]:
     return [message for message in messages if isinstance(message, kind)]
+
+
+def _notice(now: ConsumerHealth) -> str:
+    said = []
+    if now.dead:
+        said.append(f"{now.dead} messages set aside; last {now.last_dead}")
+    if now.open_letters:
+        said.append(f"{now.open_letters} dead letters open: see `huisheng dead-letters list`")
+    return "; ".join(said)
