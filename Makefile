@@ -1,9 +1,9 @@
 # Each target is a line or two: the work is done in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench lock up down
+.PHONY: help run demo test test-compose test-kill check bench lock up down
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 run: ## install if need be, then run all stages; page on http://127.0.0.1:8000
 	@scripts/start.sh run
@@ -16,6 +16,12 @@ test: ## the gate: lint, types, import rules and every test
 
 check: ## the gate without the tests that need Kafka, ClickHouse or a browser
 	@scripts/gate.sh fast
+
+test-compose: ## bring docker-compose.yml up for real (podman): a feed in, a warning out, a kill
+	@scripts/test-compose.sh
+
+test-kill: ## kill -9 everywhere, then compare all counts; KILLS=200 POSTS=100000 KILL_SECONDS=900 SEED=7
+	@scripts/kill.sh
 
 bench: ## measure speed and memory
 	@scripts/bench.sh

@@ -6,6 +6,7 @@ term, and on any failure forgets what it holds in memory and starts again with a
 
 import threading
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ from schemas.matters import Action, Matter, MatterKey, Tier
 from schemas.windows import DAY, EMPTY, WindowProvider
 from storage.counts import freeze, mark, recount, set_mark
 from storage.leadership import Deposed, Lead, take_lead
+from storage.matter_windows import MatterWindow, save_windows
 from storage.matters import actions_of, insert_events, load_matters, save_matters
 from storage.polls import coverage
 from storage.posts import drop_before
@@ -138,6 +140,8 @@ class Alerter:
         insert_events(term.lead, told)
         save_matters(term.lead, [change.matter for change in changes])
         term.matters.update((change.matter.key, change.matter) for change in changes)
+        standing = (matter_window(term.matters, moment) for moment in moments)
+        save_windows(term.lead, [found for found in standing if found])
         self._tell(term, changes, watched)
         return changes
 
@@ -196,3 +200,12 @@ class Alerter:
             self.parts.board.trouble(STAGE, problem)
         else:
             self.parts.board.ok(STAGE, now)
+
+
+def matter_window(matters: Mapping[MatterKey, Matter], moment: Moment) -> MatterWindow | None:
+    """What the page shows of an open matter: the numbers of this minute."""
+    matter, counts = matters.get(moment.key), moment.counts
+    if matter is None or not matter.open:
+        return None
+    window = counts.window(moment.coverage)
+    return MatterWindow(matter.id, moment.at, counts.volume, counts.growing, window)

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from demo.town import load_town
-from schemas.posts import Post, SourceKind
+from schemas.posts import Post, RawPost, SourceKind
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 KINDS = (SourceKind.FORUM, SourceKind.FORUM, SourceKind.SOCIAL, SourceKind.NEWS, SourceKind.NOTICE)
@@ -30,3 +30,21 @@ def town_posts(count: int) -> list[Post]:
             )
         )
     return made
+
+
+def raw_posts(count: int, seen_at: datetime = START) -> list[RawPost]:
+    """As collectors publish them: seen at `seen_at`, counted within the hour before."""
+    return [
+        RawPost(
+            id=post.id,
+            source=post.source,
+            source_kind=post.source_kind,
+            url=post.url,
+            title=post.title,
+            body=post.body,
+            published_at=seen_at - timedelta(seconds=number % 3600),
+            seen_at=seen_at,
+            counted_at=seen_at - timedelta(seconds=number % 3600),
+        )
+        for number, post in enumerate(town_posts(count))
+    ]

@@ -11,7 +11,6 @@ from dashboard.times import duration, moment
 from dashboard.words import Words
 from runtime.config import Config
 from schemas.matters import Action, ActionKind, Matter, MatterKey, Tier
-from schemas.windows import EMPTY
 from storage.page import LatestPost
 
 LINKED = ("http://", "https://")
@@ -131,7 +130,7 @@ def card(matter: Matter, facts: Facts, words: Words) -> Card:
         first_day=_first_day(matter, age, words),
         first_day_hours=round(min(max(age / timedelta(hours=1), 0), 24), 2),
         notes=_notes(stands, words),
-        numbers=_numbers(facts, matter.key),
+        numbers=_numbers(facts, matter),
         posts=tuple(_post(post, facts, words) for post in facts.latest.get(matter.key, ())),
         chart=chart(facts.hours.get(matter.key, {}), facts.at, words),
         choices=choices,
@@ -180,10 +179,12 @@ def _notes(stands: Standing, words: Words) -> tuple[str, ...]:
     return (*note("confirmed_by", stands.confirmed), *note("lower_pending", stands.lowered))
 
 
-def _numbers(facts: Facts, key: MatterKey) -> Numbers:
-    counts = facts.counts.get(key, EMPTY)
-    day = counts.day
-    return Numbers(day.posts, day.concerns, counts.sites, day.replies, counts.growing)
+def _numbers(facts: Facts, matter: Matter) -> Numbers:
+    found = facts.windows.get(matter.id)
+    if found is None:
+        return Numbers(0, 0, 0, 0, growing=False)
+    window = found.window
+    return Numbers(window.posts, window.concerns, window.sites, window.replies, found.growing)
 
 
 def _post(post: LatestPost, facts: Facts, words: Words) -> PostLine:

@@ -12,7 +12,7 @@ from runtime.health import HealthBoard, StageHealth
 from runtime.metrics import Metrics
 from runtime.probes import Probes
 from schemas.matters import Action, Delivery, Event, Matter, MatterKey
-from schemas.windows import WindowCounts, WindowRules
+from storage.matter_windows import MatterWindow, windows_of
 from storage.matters import actions_of, deliveries_of, last_events
 from storage.page import (
     LatestPost,
@@ -23,7 +23,6 @@ from storage.page import (
 )
 from storage.polls import SourceHealth, coverage, health
 from storage.store import Store
-from storage.windows import SqlWindows
 
 DAY = timedelta(hours=24)
 CHART = timedelta(hours=72)
@@ -81,7 +80,7 @@ class Facts:
     watch: Watch
     open: Sequence[Matter]
     closed: Sequence[Matter]
-    counts: Mapping[MatterKey, WindowCounts]
+    windows: Mapping[str, MatterWindow]
     hours: Mapping[MatterKey, Mapping[datetime, int]]
     latest: Mapping[MatterKey, Sequence[LatestPost]]
     actions: Mapping[str, Sequence[Action]]
@@ -104,7 +103,7 @@ def gather(parts: PageParts) -> Facts:
         watch=_watch(parts, at),
         open=is_open,
         closed=sorted(closed, key=lambda m: m.closed_at or at, reverse=True),
-        counts=_windows(parts).counts(at) if keys else {},
+        windows=windows_of(store, [matter.id for matter in is_open]),
         hours=hours_of(store, [*keys, ALL_POSTS], (at - CHART, at)),
         latest=_latest(store, keys, at),
         actions=_actions(store, is_open),
@@ -115,12 +114,6 @@ def gather(parts: PageParts) -> Facts:
 
 def _urgency(matter: Matter) -> tuple[int, datetime]:
     return int(matter.tier), matter.changed_at
-
-
-def _windows(parts: PageParts) -> SqlWindows:
-    """The same counts by the same rules as the alerter's."""
-    silent = [topic.key for topic in parts.config.topics if not topic.forms_matter]
-    return SqlWindows(parts.store, WindowRules(parts.config.alerts.opening.concerns, silent))
 
 
 def _watch(parts: PageParts, at: datetime) -> Watch:

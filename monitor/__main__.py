@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from monitor import letters
+from monitor.keeping import backup, restore
 from monitor.options import ConfigFolder, told
+from monitor.reader import reader
 from runtime.clock import SystemClock
 from runtime.errors import ConfigError
 from runtime.logs import set_up
@@ -23,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(letters.app, name="dead-letters")
+app.command()(reader)
 
 
 def main() -> None:
@@ -179,7 +184,10 @@ def sql(
 
 @app.command()
 def status(config: ConfigFolder = None) -> None:
-    """Show stages, sources and open matters of the running process or of the data folder.
+    """Show stages, sources, open matters, pending deliveries and the store, as they are now.
+
+    Exits with 0 when all is well; 1 when a stage or source is in trouble, a report is overdue, the
+    store has broken parts, or nothing runs; 2 when that can't be asked.
 
     Example: huisheng status
     """
@@ -220,6 +228,10 @@ def migrate(config: ConfigFolder = None) -> None:
     with told():
         for name in migrate_store(load_config(config)):
             typer.echo(name)
+
+
+app.command()(backup)
+app.command()(restore)
 
 
 def _stage_command(name: str, does: str) -> Callable[[Path | None], None]:

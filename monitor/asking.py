@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -11,19 +12,21 @@ import msgspec
 from rich.console import Console
 
 from dashboard.actions import ActionRefused, ActionRequest, record
-from dashboard.facts import PageParts, gather
+from dashboard.facts import PageParts
 from dashboard.status import Status, status
+from monitor.peers import ask_stages
 from monitor.processes import demo_config
-from monitor.report import print_status
+from monitor.report import print_stages, print_status, wide_console
 from monitor.runfile import DataFolder, RunFile, running
-from monitor.wiring import open_store
+from monitor.wiring import channel_names, connect_store, open_store
 from runtime.clock import SystemClock
 from runtime.config import Config
-from runtime.errors import ConfigError
-from runtime.health import HealthBoard
+from runtime.errors import ConfigError, RetryLater
+from runtime.health import STALE_SECONDS, HealthBoard, judge
 from runtime.metrics import Metrics
 from runtime.settings import USER
 from storage.migrate import migrate
+from storage.parts import broken_parts
 from storage.readonly import SqlRefused, check_select
 from storage.store import Store, StoreError
 
@@ -74,9 +77,23 @@ def _show_stored(config: Config, folder: Path) -> int:
         Console().print(f"没有在运行 / not running（{folder}）；启动 start: make run")
     if not served and not (config.settings.data.dir / "store").is_dir():
         return 1
-    with _opened(config, config.settings.data.dir) as store:
-        parts = PageParts(store, config, SystemClock(), HealthBoard(), Metrics(), token="")
-        code = print_status(status(gather(parts)), store.place)
+    clock, stale = SystemClock(), timedelta(seconds=STALE_SECONDS)
+    stages = ask_stages(config.settings.health.stages)
+    try:
+        with _opened(config, config.settings.data.dir) as store:
+            parts = PageParts(
+                *(store, config, clock, HealthBoard(clock), Metrics()),
+                token="",
+                stale_after=stale,
+                peers=lambda: stages,
+                channels=channel_names(config.settings),
+            )
+            code = print_status(status(parts), store.place)
+    except RetryLater as error:
+        console = wide_console()
+        print_stages(console, judge(stages, clock.now(), stale))
+        console.print(f"数据库 store: {error}", markup=False)
+        return 1
     return code if served else 1
 
 
@@ -100,9 +117,12 @@ def migrate_store(config: Config) -> list[str]:
     with ExitStack() as stack:
         if not settings.store_dsn.startswith("http"):
             stack.callback(DataFolder(settings.data.dir).close)
-        store = Store(settings.store_dsn)
+        store = connect_store(settings)
         stack.callback(store.close)
-        return migrate(store)
+        applied = migrate(store)
+        for part in broken_parts(store):
+            sys.stderr.write(f"{store.place}: {part}\n")
+        return applied
 
 
 def _place(config: Config) -> tuple[Path, RunFile | None]:

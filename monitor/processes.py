@@ -11,7 +11,9 @@ from demo.origin import SPEED, is_over, town_clock
 from demo.server import TownServer
 from demo.town import CONFIG as TOWN_CONFIG
 from demo.town import load_town
+from monitor.probes import ProbeServer
 from monitor.runfile import DataFolder
+from monitor.sql_endpoint import SqlEndpoint, open_sql
 from monitor.supervise import Stage, Supervisor
 from monitor.wiring import (
     House,
@@ -19,6 +21,7 @@ from monitor.wiring import (
     analyze_stage,
     collect_stage,
     keep_house_stage,
+    look_at_store,
     open_log,
     open_page,
     open_store,
@@ -26,10 +29,13 @@ from monitor.wiring import (
 )
 from runtime.clock import Clock, SystemClock
 from runtime.config import Config
-from runtime.errors import ConfigError
+from runtime.errors import ConfigError, RetryLater
 from runtime.health import HealthBoard
+from runtime.logs import Outage, logger
 from runtime.metrics import Metrics
+from runtime.probes import Probes
 from runtime.settings import load_config
+from storage.store import Store
 
 
 def run_all(config: Config) -> None:
@@ -63,15 +69,18 @@ def run_stage(name: str, config: Config, clock: Clock) -> None:
             'bus.kind = "kafka" and store.dsn = "http://…", or use `huisheng run`'
         )
         raise ConfigError(message)
-    supervisor = Supervisor(HealthBoard())
-    house = House(config, clock, supervisor.board, Metrics(), supervisor.stop)
+    supervisor = Supervisor(HealthBoard(clock), alone=True)
+    metrics = Metrics(settings.data.dir)
+    house = House(config, clock, supervisor.board, metrics, supervisor.stop)
     supervisor.catch_signals()
-    with ExitStack() as stack:
-        stages = _stages_of(name, house, stack)
-        supervisor.start([*stages, Stage("beat", lambda _: _beat(name, house))])
-        if stages:
-            supervisor.wait()
-        supervisor.join()
+    probes = ProbeServer(Probes(house.board, metrics, clock, house.stop), settings.health)
+    supervisor.start([Stage(name, lambda _: _work(name, house))])
+    probes.start()
+    logger(name).info("tells its health", host=settings.health.host, port=probes.port)
+    supervisor.wait()
+    if not supervisor.join():
+        supervisor.leave()
+    probes.close()
 
 
 def demo_config() -> Config:
@@ -92,8 +101,9 @@ def _run(config: Config, clock: Clock, pace: float, *, demo: bool) -> None:
 def _run_in(
     folder: DataFolder, config: Config, clock: Clock, pace: float, *, demo: bool = True
 ) -> None:
-    supervisor = Supervisor(HealthBoard())
-    house = House(config, clock, supervisor.board, Metrics(), supervisor.stop, pace, demo)
+    supervisor = Supervisor(HealthBoard(clock))
+    metrics = Metrics(config.settings.data.dir)
+    house = House(config, clock, supervisor.board, metrics, supervisor.stop, pace, demo)
     token = secrets.token_urlsafe(24)
     supervisor.catch_signals()
     with ExitStack() as stack:
@@ -103,27 +113,36 @@ def _run_in(
             return
         stack.callback(store.close)
         stack.callback(log.close)
+        look_at_store(house, store, None)
         page = open_page(house, store, token)
         page.start()
         stack.callback(page.close)
-        folder.announce(house.settings.page.host, page.port, token)
-        _say_hello(house, page.port)
+        sql = open_sql(house.settings.sql, store)
+        if sql:
+            sql.server.start()
+            stack.callback(sql.server.close)
+        folder.announce(
+            *(house.settings.page.host, page.port, token),
+            (sql.server.port, sql.token) if sql else (0, ""),
+        )
+        _say_hello(house, page.port, sql)
         supervisor.start(
             [
                 collect_stage(house, log),
                 analyze_stage(house, log, store),
-                alert_stage(house, store),
+                alert_stage(house, log, store),
                 keep_house_stage(house, log),
             ]
         )
         supervisor.wait()
-        supervisor.join()
+        if not supervisor.join():
+            supervisor.leave()
 
 
 def _stages_of(name: str, house: House, stack: ExitStack) -> list[Stage]:
     """The stage with what it needs, opened in turn; nothing if the process is stopped meanwhile."""
     log = store = None
-    if name in ("collect", "analyze"):
+    if name in ("collect", "analyze", "alert"):
         log = wait_for(lambda: open_log(house), house, name)
         if log is None:
             return []
@@ -136,28 +155,33 @@ def _stages_of(name: str, house: House, stack: ExitStack) -> list[Stage]:
     stack.callback(store.close)
     if name == "analyze" and log:
         return [analyze_stage(house, log, store)]
-    if name == "alert":
-        return [alert_stage(house, store)]
+    if name == "alert" and log:
+        return [alert_stage(house, log, store)]
     page = open_page(house, store, secrets.token_urlsafe(24))
     page.start()
     stack.callback(page.close)
-    return [Stage("dashboard", lambda _: _serve(house))]
+    return [Stage("dashboard", lambda _: _serve(house, store))]
 
 
-def _beat(name: str, house: House) -> None:
-    """Touches <data.dir>/<stage>.ok while nothing is wrong: the containers' health check."""
-    mark = house.settings.data.dir / f"{name}.ok"
-    mark.parent.mkdir(parents=True, exist_ok=True)
+def _work(name: str, house: House) -> None:
+    """Opens what the stage needs, and runs it until a stop."""
+    # On the stage's thread: the main one must be free to end the process in time.
+    with ExitStack() as stack:
+        for stage in _stages_of(name, house, stack):
+            stage.run(house.stop)
+
+
+def _serve(house: House, store: Store) -> None:
+    """The page serves from its own threads; this one sees that the store answers."""
+    outage, found = Outage(logger("dashboard")), None
     while not house.stop.is_set():
-        if not any(stage.problem for stage in house.board.stages()):
-            mark.touch()
-        house.clock.wait(house.stop, 10)
-
-
-def _serve(house: House) -> None:
-    """The page serves from its own threads; this one says that it is there."""
-    while not house.stop.is_set():
-        house.board.ok("dashboard", house.clock.now())
+        try:
+            found = look_at_store(house, store, found)
+            house.board.ok("dashboard", house.clock.now())
+            outage.back()
+        except RetryLater as error:
+            house.board.trouble("dashboard", str(error))
+            outage.away(str(error))
         house.clock.wait(house.stop, 10)
 
 
@@ -184,7 +208,7 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _say_hello(house: House, port: int) -> None:
+def _say_hello(house: House, port: int, sql: SqlEndpoint | None) -> None:
     page = f"http://{house.settings.page.host}:{port}"
     print_line = Console(highlight=False, soft_wrap=True).print
     if house.demo:
@@ -198,6 +222,10 @@ def _say_hello(house: House, port: int) -> None:
     else:
         print_line(f"[bold]回声 Huisheng[/bold]：{len(house.config.sources)} 个信息源 / sources")
     print_line(f"  页面 page: [bold]{page}[/bold]   （英文 English: {page}/?lang=en）")
+    if sql:
+        print_line(
+            f"  SQL: [bold]{sql.url}[/bold]（ClickHouse 客户端 clients；密码 password: run.json）"
+        )
     if not house.config.sources:
         place = house.config.directory / "sources.toml"
         print_line(f"  还没有信息源，请编辑 / no sources yet, edit: {place}")

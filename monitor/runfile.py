@@ -12,12 +12,17 @@ from runtime.errors import ConfigError
 
 @dataclass(frozen=True)
 class RunFile:
-    """`token` opens the process's SQL endpoint: the file is readable by its owner alone."""
+    """`token` is the page's; `sql_token` the password of the SQL endpoint, at `sql_port` if any.
+
+    The file is readable by its owner alone.
+    """
 
     pid: int
     host: str
     port: int
     token: str
+    sql_port: int = 0
+    sql_token: str = ""
 
 
 class DataFolder:
@@ -35,8 +40,9 @@ class DataFolder:
         if self._lock is None:
             raise ConfigError(_in_use(folder))
 
-    def announce(self, host: str, port: int, token: str) -> None:
-        run = RunFile(os.getpid(), host, port, token)
+    def announce(self, host: str, port: int, token: str, sql: tuple[int, str] = (0, "")) -> None:
+        """`sql`: port and token of the SQL endpoint."""
+        run = RunFile(os.getpid(), host, port, token, *sql)
         target = self.folder / "run.json"
         fresh = self.folder / f"run.{run.pid}.json"
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

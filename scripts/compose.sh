@@ -14,11 +14,11 @@ compose() {
     fi
 }
 
-# Letters and digits only, because the password also stands in a URL.
-make_password() {
+make_password() { # NAME
+    grep -qs "^$1=" .env && return
     password=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
-    (umask 077 && echo "CLICKHOUSE_PASSWORD=$password" >>.env)
-    echo "huisheng: wrote a new CLICKHOUSE_PASSWORD to .env" >&2
+    (umask 077 && echo "$1=$password" >>.env)
+    echo "huisheng: wrote a new $1 to .env" >&2
 }
 
 # What `huisheng init` writes; readable for the user inside the containers.
@@ -29,7 +29,8 @@ make_config() {
 
 case ${1:-} in
 up)
-    [ "${CLICKHOUSE_PASSWORD:-}" ] || grep -qs '^CLICKHOUSE_PASSWORD=' .env || make_password
+    [ "${CLICKHOUSE_PASSWORD:-}" ] || make_password CLICKHOUSE_PASSWORD
+    for name in GRAFANA_PASSWORD GRAFANA_READER_PASSWORD; do make_password "$name"; done
     [ -d config ] || make_config
     compose up --build --detach
     echo "huisheng: the page will be on http://127.0.0.1:8000"

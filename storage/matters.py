@@ -150,7 +150,7 @@ def load_matters(writer: Writer, since: datetime) -> list[Matter]:
 
 def save_matters(writer: Writer, matters: Sequence[Matter]) -> None:
     rows = [dict(zip(MATTER_COLUMNS, _matter_row(m), strict=True)) for m in matters]
-    _write(writer, SAVE_MATTERS, rows)
+    write_rows(writer, SAVE_MATTERS, rows)
 
 
 def insert_events(writer: Writer, changes: Sequence[tuple[Event, Matter]]) -> None:
@@ -159,7 +159,7 @@ def insert_events(writer: Writer, changes: Sequence[tuple[Event, Matter]]) -> No
         dict(zip(EVENT_COLUMNS, _event_row(event, matter), strict=True))
         for event, matter in changes
     ]
-    _write(writer, INSERT_EVENTS, rows)
+    write_rows(writer, INSERT_EVENTS, rows)
 
 
 def last_events(store: Store, limit: int) -> list[Event]:
@@ -205,7 +205,8 @@ def actions_of(store: Store, matters: Sequence[str]) -> list[Action]:
     ]
 
 
-def _write(writer: Writer, sql: str, rows: Sequence[dict[str, object]]) -> None:
+def write_rows(writer: Writer, sql: str, rows: Sequence[dict[str, object]]) -> None:
+    """By a statement that reads them from {rows:String}, in several where they are many."""
     lines: list[bytes] = []
     for row in rows:
         line = msgspec.json.encode(row)

@@ -1,10 +1,19 @@
-"""Numbered migrations: schemas/clickhouse/NNNN_*.sql, each applied once, in order, and recorded."""
+"""Numbered migrations: schemas/clickhouse/NNNN_*.sql, each applied once, in order, and recorded.
 
+A statement must do no harm when it is run again: a migration cut off half-way is finished so, and
+so is one of a process that was paused for longer than the lock lasts.
+"""
+
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from importlib.resources import files
 
 from runtime.errors import ConfigError
+from storage.cluster import on_cluster
+from storage.migration_lock import HOLDER, migration_lock
 from storage.store import Store
 
 CREATE = """
@@ -18,7 +27,20 @@ CREATE TABLE IF NOT EXISTS schema_migrations
 ENGINE = ReplacingMergeTree
 ORDER BY number
 """
+WIDEN = """
+ALTER TABLE schema_migrations
+    ADD COLUMN IF NOT EXISTS version String, ADD COLUMN IF NOT EXISTS applied_by String
+"""
 APPLIED = "SELECT number, name, digest FROM schema_migrations FINAL ORDER BY number"
+VIEWS = "SELECT name, comment FROM system.tables WHERE database = currentDatabase()"
+# Stands while a restore replaces the store's rows.
+UNFINISHED = "restore_unfinished"
+MARKED = """
+SELECT count() FROM system.tables
+WHERE database = currentDatabase() AND name = {name:String}
+"""
+TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
+RECORD = ("number", "name", "digest", "version", "applied_by")
 
 
 @dataclass(frozen=True)
@@ -38,24 +60,65 @@ class Migration:
         return [part for part in parts if part]
 
 
+@dataclass(frozen=True)
+class View:
+    """A public view; its comment in the store is the digest of its text."""
+
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
+
+    @property
+    def statement(self) -> str:
+        return f"{self.text.strip().removesuffix(';')}\nCOMMENT '{self.digest}'"
+
+
 def shipped() -> list[Migration]:
-    found = sorted(
-        (item for item in files("schemas").joinpath("clickhouse").iterdir()),
-        key=lambda item: item.name,
-    )
-    return [
-        Migration(int(item.name[:4]), item.name, item.read_text("utf-8"))
-        for item in found
-        if item.name.endswith(".sql")
-    ]
+    return [Migration(int(name[:4]), name, text) for name, text in _texts("clickhouse")]
+
+
+def shipped_views() -> list[View]:
+    return [View(name.removesuffix(".sql"), text) for name, text in _texts("clickhouse/views")]
+
+
+def tables_of(last: int | None = None) -> list[str]:
+    """The tables that the shipped migrations make, in order."""
+    return [name for migration in shipped()[:last] for name in TABLE.findall(migration.text)]
 
 
 def migrate(store: Store) -> list[str]:
-    """Apply what is missing and return the names applied.
+    """As `bring_up`; also raises ConfigError after a restore that was cut off."""
+    if store.rows(MARKED, {"name": UNFINISHED}) != [(0,)]:
+        message = f"{store.place}: a restore was cut off here; run `huisheng restore` again"
+        raise ConfigError(message)
+    return bring_up(store)
 
-    Raises ConfigError when a newer version wrote the store, or a recorded migration differs.
+
+def bring_up(store: Store, last: int | None = None) -> list[str]:
+    """Apply what is missing, make the views that differ, and return the migrations applied.
+
+    `last`: the number to stop at, for a store of an earlier version. Raises ConfigError when a
+    newer version wrote the store or a recorded migration differs, RetryLater while another process
+    does the same.
     """
-    store.command(CREATE)
+    for statement in on_cluster(CREATE, store.cluster):
+        store.command(statement)
+    if not _missing(store, last) and (last or not _differing(store)):
+        return []
+    with migration_lock(store) as beat:
+        _run(store, WIDEN, beat)
+        missing = _missing(store, last)
+        for migration in missing:
+            _apply(store, migration, beat)
+        for view in [] if last else _differing(store):
+            _run(store, view.statement, beat)
+    return [migration.name for migration in missing]
+
+
+def _missing(store: Store, last: int | None) -> list[Migration]:
     applied = {number: (name, digest) for number, name, digest in store.rows(APPLIED)}
     migrations = shipped()
     newer = sorted(set(applied) - {migration.number for migration in migrations})
@@ -64,23 +127,38 @@ def migrate(store: Store) -> list[str]:
             f"{store.place}: has migration {applied[newer[0]][0]}, unknown here; update huisheng"
         )
         raise ConfigError(message)
-    done = []
     for migration in migrations:
-        known = applied.get(migration.number)
-        if known is None:
-            _apply(store, migration)
-            done.append(migration.name)
-        elif known[1] != migration.digest:
+        if applied.get(migration.number, ("", migration.digest))[1] != migration.digest:
             message = (
                 f"{store.place}: {migration.name} differs from what was applied; reinstall huisheng"
             )
             raise ConfigError(message)
-    return done
+    return [
+        migration
+        for migration in migrations
+        if migration.number not in applied and (last is None or migration.number <= last)
+    ]
 
 
-def _apply(store: Store, migration: Migration) -> None:
-    """Tables are made IF NOT EXISTS, so that a migration cut off half-way can be run again."""
+def _differing(store: Store) -> list[View]:
+    """Views whose text is not the one that they were made of."""
+    made: dict[str, str] = {name: comment for name, comment in store.rows(VIEWS)}
+    return [view for view in shipped_views() if made.get(view.name) != view.digest]
+
+
+def _apply(store: Store, migration: Migration, beat: Callable[[], None]) -> None:
     for statement in migration.statements:
-        store.command(statement)
-    row = (migration.number, migration.name, migration.digest)
-    store.insert("schema_migrations", ("number", "name", "digest"), [row])
+        _run(store, statement, beat)
+    row = (migration.number, migration.name, migration.digest, version("huisheng"), HOLDER)
+    store.insert("schema_migrations", RECORD, [row])
+
+
+def _run(store: Store, statement: str, beat: Callable[[], None]) -> None:
+    for each in on_cluster(statement, store.cluster):
+        beat()
+        store.command(each)
+
+
+def _texts(folder: str) -> list[tuple[str, str]]:
+    found = files("schemas").joinpath(folder).iterdir()
+    return sorted((i.name, i.read_text("utf-8")) for i in found if i.name.endswith(".sql"))

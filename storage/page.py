@@ -3,16 +3,17 @@
 Reads alone; mending a matter that a crash left behind is the alerter's work.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from schemas.matters import Matter, MatterKey, Tier
 from storage.matters import MATTER_COLUMNS, MATTERS, UNFINISHED
-from storage.store import Store
+from storage.store import PAGE_LIMITS, Row, Store
 
 HOURS = """
 SELECT topic, unit, hour, posts FROM hourly_counts FINAL
@@ -23,10 +24,10 @@ WHERE hour >= {since:DateTime64(3)} AND hour <= {until:DateTime64(3)}
     )
 ORDER BY topic, unit, hour
 """
-# Danger first: what made a matter red must be seen at once. One post a story. Texts are read apart,
-# for the few that are shown.
-LATEST = """
-SELECT topic, unit, source, id, counted_at, danger
+# Danger first: what made a matter red must be seen at once. One post a story. Read without FINAL,
+# which would read every column of every hour: an edited post may come as it was; AS_IT_IS tells.
+CANDIDATES = """
+SELECT topic, unit, source, id, counted_at
 FROM
 (
     SELECT topic, unit, source, id, counted_at, danger
@@ -35,9 +36,10 @@ FROM
         SELECT counted_at, source, id, story_id, danger,
             toString(arrayJoin(arrayDistinct(topics))) AS topic,
             toString(arrayJoin(if(empty(units), [''], arrayDistinct(units)))) AS unit
-        FROM posts FINAL
+        FROM posts
         WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
             AND counted_at > {since:DateTime64(3)} AND counted_at <= {until:DateTime64(3)}
+            AND (danger OR counted_at > {recent:DateTime64(3)})
             AND source_kind != 'notice' AND hasAny(topics, {topics:Array(String)})
     )
     WHERE has(arrayZip({topics:Array(String)}, {units:Array(String)}), (topic, unit))
@@ -47,13 +49,16 @@ FROM
 ORDER BY danger DESC, counted_at DESC, id
 LIMIT {each:UInt32} BY topic, unit
 """
-TEXTS = """
-SELECT source, id, if(title != '', title, substringUTF8(body, 1, 80)), url FROM posts FINAL
+AS_IT_IS = """
+SELECT source, id, if(title != '', title, substringUTF8(body, 1, 80)), url, danger, topics, units
+FROM posts FINAL
 WHERE toStartOfHour(counted_at) IN (
         SELECT toDateTime(arrayJoin({hours:Array(Int64)}), 'UTC')
     )
     AND has(arrayZip({sources:Array(String)}, {ids:Array(String)}), (toString(source), id))
 """
+# Most matters have posts enough in the last hours: further back is read for those that have not.
+LOOKS_BACK = (timedelta(hours=6), timedelta(hours=24))
 BY_SOURCE = """
 SELECT source, uniqExact(id) FROM posts
 WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
@@ -80,12 +85,12 @@ def standing_matters(store: Store, since: datetime) -> list[Matter]:
     """All that are open, and those closed after `since`, as their last events left them."""
     fields = MATTER_COLUMNS[4:]
     standing: dict[str, Matter] = {}
-    for row in store.rows(MATTERS, {"since": since}):
+    for row in store.rows(MATTERS, {"since": since}, PAGE_LIMITS):
         times: dict[str, Any] = dict(zip(fields, row[4:], strict=True))
         standing[row[0]] = Matter(
             id=row[0], key=MatterKey(row[1], row[2]), tier=Tier(row[3]), **times
         )
-    for (state,) in store.rows(UNFINISHED):
+    for (state,) in store.rows(UNFINISHED, limits=PAGE_LIMITS):
         matter = msgspec.json.decode(state, type=Matter)
         standing[matter.id] = matter
     return list(standing.values())
@@ -98,7 +103,7 @@ def hours_of(
     since, until = span
     params = {"since": since, "until": until, **_bound(keys)}
     found: dict[MatterKey, dict[datetime, int]] = {key: {} for key in keys}
-    for topic, unit, hour, posts in store.rows(HOURS, params):
+    for topic, unit, hour, posts in store.rows(HOURS, params, PAGE_LIMITS):
         found[MatterKey(topic, unit)][hour] = posts
     return found
 
@@ -108,32 +113,44 @@ def latest_posts(
 ) -> list[LatestPost]:
     """Up to `each` posts of every matter, those with danger first, then newest first."""
     since, until = span
-    params = {"since": since, "until": until, "each": each, **_bound(keys)}
-    rows = store.rows(LATEST, params)
-    texts = _texts(store, [(source, key, at) for _, _, source, key, at, _ in rows])
-    return [
-        LatestPost(MatterKey(topic, unit), *texts[source, key], source, at, danger)
-        for topic, unit, source, key, at, danger in rows
-        if (source, key) in texts
-    ]
+    found: dict[MatterKey, list[LatestPost]] = {}
+    for back in (*LOOKS_BACK, until - since):
+        short = [key for key in keys if len(found.get(key, ())) < each]
+        if short:
+            recent = max(since, until - back)
+            # An edited post may come twice and be left out once: a few more are asked for.
+            params = {"since": since, "recent": recent, "until": until, "each": 2 * each}
+            rows = store.rows(CANDIDATES, {**params, **_bound(short)}, PAGE_LIMITS)
+            found |= _as_they_are(store, rows, each)
+    return [post for posts in found.values() for post in posts]
 
 
-def _texts(
-    store: Store, posts: Sequence[tuple[str, str, datetime]]
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """Heading and address of each post, by source and id."""
+def _as_they_are(
+    store: Store, candidates: Sequence[Row], each: int
+) -> dict[MatterKey, list[LatestPost]]:
+    """The candidates, but for those that an edit took to another topic or unit."""
     params = {
-        "hours": sorted({int(at.timestamp()) // 3600 * 3600 for _, _, at in posts}),
-        "sources": [source for source, _, _ in posts],
-        "ids": [key for _, key, _ in posts],
+        "hours": sorted({int(row[4].timestamp()) // 3600 * 3600 for row in candidates}),
+        "sources": [row[2] for row in candidates],
+        "ids": [row[3] for row in candidates],
     }
-    rows = store.rows(TEXTS, params) if posts else []
-    return {(source, key): (heading, url) for source, key, heading, url in rows}
+    rows = store.rows(AS_IT_IS, params, PAGE_LIMITS) if candidates else []
+    now = {(source, post): rest for source, post, *rest in rows}
+    found: dict[MatterKey, dict[tuple[str, str], LatestPost]] = defaultdict(dict)
+    for topic, unit, source, post, at in candidates:
+        heading, url, danger, topics, units = now.get((source, post), ("", "", False, (), ()))
+        if topic in topics and unit in (units or [""]):
+            key = MatterKey(topic, unit)
+            found[key][source, post] = LatestPost(key, heading, url, source, at, danger)
+    return {
+        key: sorted(posts.values(), key=lambda post: not post.danger)[:each]
+        for key, posts in found.items()
+    }
 
 
 def posts_by_source(store: Store, span: Span) -> dict[str, int]:
     since, until = span
-    return dict(store.rows(BY_SOURCE, {"since": since, "until": until}))
+    return dict(store.rows(BY_SOURCE, {"since": since, "until": until}, PAGE_LIMITS))
 
 
 def _bound(keys: Sequence[MatterKey]) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from schemas.posts import Engagement, Poll, TaggedPost
+from storage.cluster import on_cluster
 from storage.store import Row, Store
 
 POST_COLUMNS = (
@@ -45,7 +46,19 @@ ALTER TABLE engagement DELETE WHERE counted_at < {before:DateTime64(3)} SETTINGS
 DROP_POLLS = """
 ALTER TABLE polls DELETE WHERE at < {before:DateTime64(3)} SETTINGS mutations_sync = 2
 """
-OLDER_POSTS = "SELECT count() FROM posts WHERE counted_at < {before:DateTime64(3)}"
+OLDER = """
+SELECT (SELECT count() FROM posts WHERE counted_at < {before:DateTime64(3)}),
+    (SELECT count() FROM engagement WHERE counted_at < {before:DateTime64(3)}),
+    (SELECT count() FROM polls WHERE at < {before:DateTime64(3)})
+"""
+DROPS = (DROP_POSTS, DROP_ENGAGEMENT, DROP_POLLS)
+# Whole months go without reading them; the month that is left is rewritten.
+OLD_MONTHS = """
+SELECT DISTINCT partition FROM system.parts
+WHERE database = currentDatabase() AND table = 'posts' AND active
+    AND partition < toString(toYYYYMM({before:DateTime64(3)}))
+"""
+DROP_MONTH = "ALTER TABLE posts DROP PARTITION {month}"
 
 
 def insert_posts(store: Store, posts: Sequence[TaggedPost]) -> None:
@@ -69,11 +82,14 @@ def insert_polls(store: Store, polls: Sequence[Poll]) -> None:
 def drop_before(store: Store, before: datetime) -> int:
     """Delete the texts that have passed the retention; returns how many posts went."""
     params = {"before": before}
-    ((older,),) = store.rows(OLDER_POSTS, params)
-    if older:
-        for statement in (DROP_POSTS, DROP_ENGAGEMENT, DROP_POLLS):
-            store.command(statement, params)
-    return int(older)
+    ((posts, *others),) = store.rows(OLDER, params)
+    if posts and not store.cluster:
+        for (month,) in store.rows(OLD_MONTHS, params):
+            store.command(DROP_MONTH.replace("{month}", f"{int(month):d}"))
+    for older, statement in zip((posts, *others), DROPS, strict=True):
+        for each in on_cluster(statement, store.cluster) if older else ():
+            store.command(each, params)
+    return int(posts)
 
 
 def _post_row(tagged: TaggedPost) -> Row:

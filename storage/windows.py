@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from schemas.matters import MatterKey
 from schemas.windows import EMPTY, Span, WindowCounts, WindowRules
-from storage.store import Params, Row, Store
+from storage.store import WINDOW_LIMITS, Params, Row, Store
 
 POSTS = """
 SELECT
@@ -147,7 +147,10 @@ class SqlWindows:
         return {key: counts for key, counts in counted.items() if counts != EMPTY}
 
     def _by_matter(self, sql: str, params: Params) -> dict[MatterKey, Row]:
-        return {MatterKey(row[0], row[1]): row[2:] for row in self.store.rows(sql, params)}
+        return {
+            MatterKey(row[0], row[1]): row[2:]
+            for row in self.store.rows(sql, params, WINDOW_LIMITS)
+        }
 
 
 def _counts(posts: Row | None, marks: Row | None, gains: Row | None) -> WindowCounts:

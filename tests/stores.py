@@ -18,6 +18,8 @@ TABLES = (
     "deliveries",
     "actions",
     "marks",
+    "leader_terms",
+    "matter_windows",
 )
 
 

@@ -10,6 +10,7 @@ import schemas.posts
 from bus.log import STREAMS
 from bus.memory_log import MemoryLog
 from collectors.answers import Answer, ScriptedFetcher
+from collectors.holdings import AllMine
 from collectors.state import State
 from collectors.worker import Collector, Parts
 from runtime.clock import ManualClock
@@ -112,7 +113,7 @@ def everything_published(folder: Path, document: bytes) -> str:
     source = Source(id="s", name="s", kind=SourceKind.FORUM, url="https://bbs.example.cn/rss")
     fetcher = ScriptedFetcher(lambda ask: Answer(PollOutcome.OK, ask.url, 200, document))
     settings = Settings(data=DataSettings(dir=folder))
-    Collector(Parts(settings, (source,), log, ManualClock(NOW), state, fetcher)).run_once()
+    Collector(Parts(settings, AllMine((source,), log, state), ManualClock(NOW), fetcher)).run_once()
     state.close()
     records = log.reader("limits", STREAMS).poll(100, 0)
     return b"\n".join(record.value for record in records).decode()

@@ -1,8 +1,11 @@
 """A town for the page to show: config, posts, polls, matters, events, deliveries of a morning."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from alerting.tiers import Moment
+from alerting.worker import matter_window
 from runtime.clock import ManualClock
 from runtime.config import Config, PageSettings, Settings, Source
 from runtime.health import HealthBoard, Lag
@@ -19,10 +22,13 @@ from schemas.matters import (
     Window,
 )
 from schemas.posts import Owed, Poll, PollOutcome, RawPost, SourceKind, TaggedPost, Tags
+from schemas.windows import EMPTY, WindowRules
 from storage.counts import recount
+from storage.matter_windows import save_windows
 from storage.matters import insert_deliveries, insert_events, save_matters
 from storage.posts import insert_polls, insert_posts
 from storage.store import Store
+from storage.windows import SqlWindows
 
 NOW = datetime(2026, 11, 21, 2, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -221,6 +227,14 @@ def event(of: Matter, kind: EventKind, reason: NotifyReason) -> Event:
     )
 
 
+def fill_windows(store: Store, matters: Sequence[Matter]) -> None:
+    """As the alerter leaves them each minute."""
+    counts = SqlWindows(store, WindowRules(3, ("praise",))).counts(NOW)
+    moments = [Moment(m.key, NOW, counts.get(m.key, EMPTY), 1.0) for m in matters]
+    found = [matter_window({m.key: m for m in matters}, moment) for moment in moments]
+    save_windows(store, [each for each in found if each])
+
+
 def fill_matters(store: Store) -> None:
     matters = [food(), conduct(), fees(), bus(), closed()]
     kinds = [EventKind.OPENED, EventKind.RAISED, EventKind.RAISED, EventKind.OPENED]
@@ -233,6 +247,7 @@ def fill_matters(store: Store) -> None:
     ]
     insert_events(store, events)
     save_matters(store, matters)
+    fill_windows(store, matters)
     tries = [
         delivery(food(), "wecom", DeliveryOutcome.FAILED, "HTTP 502 from the receiver"),
         delivery(food(), "console", DeliveryOutcome.SENT),

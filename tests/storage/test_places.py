@@ -1,16 +1,22 @@
 """What the store says when its place can't be used; each in a process of its own where it must."""
 
+import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from runtime.clock import stopwatch
 from runtime.errors import ConfigError, RetryLater
-from storage.migrate import migrate
-from storage.store import Store
+from storage.migrate import migrate, shipped
+from storage.posts import insert_posts
+from storage.store import PAGE_LIMITS, Store, StoreError
+from tests.engines.clickhouse_server import ClickHouseServer, running_clickhouse
 from tests.engines.process import free_port
+from tests.made import raw_post, tagged
 
 pytestmark = pytest.mark.xdist_group("chdb places")
 
@@ -41,9 +47,63 @@ def test_a_server_that_is_away_is_waited_for() -> None:
         Store(f"http://127.0.0.1:{free_port()}")
 
 
-def test_passwords_do_not_show(held: Store) -> None:
-    held.dsn, held.embedded = "http://reader:secret@ch.example:8123/huisheng", False
-    assert held.place == "http://ch.example:8123/huisheng"
+def test_passwords_do_not_show(clickhouse_server: ClickHouseServer) -> None:
+    """Neither those of the settings nor those in the dsn, which may be percent-encoded."""
+    address = clickhouse_server.url.removeprefix("http://")
+    for dsn, login in (
+        (f"http://nobody:sec%2Fret@{address}/huisheng", ()),
+        (f"http://{address}", ("nobody", "sec/ret")),
+    ):
+        with pytest.raises(ConfigError, match="refuses the connection") as refused:
+            Store(dsn, *login)
+        shown = "".join(traceback.format_exception(refused.value))
+        assert "nobody: Authentication failed" in shown
+        assert "ret@" not in shown
+        assert "sec/ret" not in shown
+    store = Store(f"http://default:@{address}/default")
+    assert store.place == store.dsn == f"http://{address}/default"
+    store.close()
+
+
+def test_a_server_that_hangs_is_waited_for_no_longer_than_stated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("storage.store.ANSWER_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        start = stopwatch()
+        with pytest.raises(RetryLater, match="does not answer"):
+            Store(f"http://127.0.0.1:{port}")
+        assert stopwatch() - start < 10
+
+
+@pytest.mark.clickhouse
+@pytest.mark.xdist_group("clickhouse")
+def test_a_server_that_is_killed_and_back_is_written_as_before(tmp_path: Path) -> None:
+    """A writer tries again with the same rows: none is lost, none stands twice."""
+    with running_clickhouse(tmp_path) as server:
+        store = Store(server.url)
+        migrate(store)
+        posts = [tagged(raw_post(str(number))) for number in range(40)]
+        insert_posts(store, posts[:20])
+        server.kill()
+        for _ in range(3):
+            with pytest.raises(RetryLater):
+                insert_posts(store, posts[10:])
+        server.start()
+        insert_posts(store, posts[10:])
+        assert store.rows("SELECT count() FROM posts FINAL") == [(40,)]
+        assert len(store.rows("SELECT number FROM schema_migrations")) == len(shipped())
+        store.close()
+
+
+def test_a_query_that_wants_too_much_says_so_in_our_words(held: Store) -> None:
+    with pytest.raises(StoreError, match="would read more rows than it may"):
+        held.rows("SELECT count() FROM numbers(1000)", limits={"max_rows_to_read": 10})
+    slow = "SELECT sleepEachRow(0.5) FROM numbers(20) SETTINGS max_block_size = 1"
+    with pytest.raises(RetryLater, match="took longer than it may"):
+        held.rows(slow, limits={"max_execution_time": 1})
+    assert held.rows("SELECT 1", limits=PAGE_LIMITS) == [(1,)]
 
 
 def test_a_store_of_a_newer_version_is_refused(held: Store) -> None:
