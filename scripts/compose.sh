@@ -32,7 +32,8 @@ up)
     [ "${CLICKHOUSE_PASSWORD:-}" ] || make_password CLICKHOUSE_PASSWORD
     for name in GRAFANA_PASSWORD GRAFANA_READER_PASSWORD; do make_password "$name"; done
     [ -d config ] || make_config
-    compose up --build --detach
+    compose build dashboard
+    compose up --detach
     echo "huisheng: the page will be on http://127.0.0.1:8000"
     ;;
 down) compose down ;;

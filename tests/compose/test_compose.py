@@ -153,7 +153,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         shutil.copy(HERE / name, folder)
     found = Services(folder)
     try:
-        found.compose("build")
+        found.compose("build", "dashboard")
         found.compose("up", "-d")
         yield found
     finally:
