@@ -51,7 +51,7 @@ LAST_TEXT = "青禾区第一小学食堂吃完饭多名学生呕吐腹泻，送�
 PATIENCE_SECONDS = 900
 STEADY_RATE = 500
 STEADY_BATCH = 25
-FAST = 60.0
+FAST = 10.0
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,8 @@ def opened(mode: str, folder: Path) -> Iterator[Chain]:
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[Chain]:
-    """Analyzer and alerter as threads of this process. Its clock runs a minute a second, so that
-    the alerter, which decides once a minute, decides once a second.
+    """Analyzer and alerter as threads of this process. Its clock runs ten times as fast, so that
+    the alerter, which decides once a minute, decides every six seconds.
     """
     config = with_data(load_config(CONFIG), folder)
     now = datetime.now(UTC)

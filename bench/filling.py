@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 
 from demo.town import load_town
-from schemas.matters import Matter, MatterKey, Tier
+from schemas.matters import Matter, MatterKey, Tier, Window
 from schemas.posts import Owed, RawPost, SourceKind, TaggedPost, Tags
+from storage.matter_windows import MatterWindow, save_windows
 from storage.matters import save_matters
 from storage.store import Store
 
@@ -13,6 +14,9 @@ STEP = 1_000_000
 SOURCES = 200
 TOPICS = ("food_safety", "fees", "homework_tutoring", "teacher_conduct", "enrolment", "boarding")
 UNITS = 60
+WINDOW = Window(
+    posts=40, concerns=20, stories=30, sites=5, sources=5, replies=9, views=0, coverage=1.0
+)
 
 # Bodies are a town text with words of others, so that they compress as texts do.
 POSTS = """
@@ -91,6 +95,7 @@ def fill(store: Store, posts: int, until: datetime, matters: list[Matter]) -> No
     for statement in (ENGAGEMENT, POLLS, COUNTS):
         store.command(statement, params)
     save_matters(store, matters)
+    save_windows(store, [MatterWindow(matter.id, until, 40, True, WINDOW) for matter in matters])
 
 
 def open_matters(now: datetime) -> list[Matter]:

@@ -31,6 +31,8 @@ with warnings.catch_warnings():
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 GRACE_SECONDS = 2.0
+# A process that is told to stop has ten seconds for everything.
+_LEAVE_MS = 2_000
 _METADATA_MS = 5_000
 _JOIN_SECONDS = 3.0
 _JOIN_POLL_MS = 500
@@ -333,6 +335,11 @@ def _end(producer: Any, step: Any, seconds: float) -> None:
     if not step.wait(timeout_ms=seconds * 1000):
         message = "a step of a transaction took too long"
         raise errors.KafkaTimeoutError(message)
+
+
+def close_consumer(consumer: Any) -> None:
+    """Leaves its group, if a broker is there to be told."""
+    consumer.close(autocommit=False, timeout_ms=_LEAVE_MS)
 
 
 def close_producer(producer: Any, seconds: float) -> None:

@@ -14,6 +14,7 @@ from bus.kafka_client import (
     REBALANCE,
     KafkaClients,
     after,
+    close_consumer,
     close_producer,
     place,
     poll,
@@ -79,7 +80,8 @@ class KafkaLog:
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is not None:
-            close_producer(producer, self._settings.timeout_seconds)
+            # Each publish has waited for its own messages: there is nothing left to wait for.
+            close_producer(producer, 0)
 
     def _connected_producer(self) -> Any:
         with self._lock, self._clients.telling():
@@ -173,7 +175,7 @@ class KafkaReader:
     def close(self) -> None:
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            consumer.close(autocommit=False, timeout_ms=self._settings.timeout_ms)
+            close_consumer(consumer)
 
     def _connected(self) -> Any:
         if self._consumer is None:

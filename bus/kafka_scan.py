@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bus.kafka_client import KafkaClients, KafkaSettings, place, poll, record
+from bus.kafka_client import KafkaClients, KafkaSettings, close_consumer, place, poll, record
 from bus.log import Place, Record
 from runtime.clock import stopwatch
 from runtime.errors import RetryLater
@@ -43,7 +43,7 @@ class KafkaScan:
                 raise RetryLater(message)
 
     def close(self) -> None:
-        self._consumer.close(autocommit=False, timeout_ms=self._settings.timeout_ms)
+        close_consumer(self._consumer)
 
     def _position(self, at: Any) -> int:
         with self._clients.telling():

@@ -16,6 +16,7 @@ from bus.kafka_client import (
     Seat,
     after,
     begin,
+    close_consumer,
     close_producer,
     commit,
     place,
@@ -111,7 +112,7 @@ class KafkaShare:
             self._let_go(partition)
         consumer, self._consumer, self._seat = self._consumer, None, None
         if consumer is not None:
-            consumer.close(autocommit=False, timeout_ms=self._settings.timeout_ms)
+            close_consumer(consumer)
 
     @property
     def _first(self) -> Any:

@@ -40,9 +40,11 @@ FROM
         WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
             AND counted_at > {since:DateTime64(3)} AND counted_at <= {until:DateTime64(3)}
             AND (danger OR counted_at > {recent:DateTime64(3)})
-            AND source_kind != 'notice' AND hasAny(topics, {topics:Array(String)})
+            AND source_kind != 'notice'
+            AND hasAny(topics, arrayDistinct({topics:Array(String)}))
     )
-    WHERE has(arrayZip({topics:Array(String)}, {units:Array(String)}), (topic, unit))
+    WHERE (topic, unit) IN
+        (SELECT arrayJoin(arrayZip({topics:Array(String)}, {units:Array(String)})))
     ORDER BY danger DESC, counted_at DESC, id
     LIMIT 1 BY story_id, topic, unit
 )
@@ -50,15 +52,24 @@ ORDER BY danger DESC, counted_at DESC, id
 LIMIT {each:UInt32} BY topic, unit
 """
 AS_IT_IS = """
-SELECT source, id, if(title != '', title, substringUTF8(body, 1, 80)), url, danger, topics, units
-FROM posts FINAL
-WHERE toStartOfHour(counted_at) IN (
-        SELECT toDateTime(arrayJoin({hours:Array(Int64)}), 'UTC')
+SELECT source, id,
+    argMax((if(title != '', title, substringUTF8(body, 1, 80)), url, danger, topics, units),
+        inserted_at)
+FROM posts
+WHERE (toStartOfHour(counted_at), source, id) IN
+(
+    SELECT toDateTime(post.1, 'UTC'), post.2, post.3
+    FROM
+    (
+        SELECT arrayJoin(
+            arrayZip({hours:Array(Int64)}, {sources:Array(String)}, {ids:Array(String)})
+        ) AS post
     )
-    AND has(arrayZip({sources:Array(String)}, {ids:Array(String)}), (toString(source), id))
+)
+GROUP BY source, id
 """
-# Most matters have posts enough in the last hours: further back is read for those that have not.
-LOOKS_BACK = (timedelta(hours=6), timedelta(hours=24))
+# Most matters have posts enough in the last day: further back is read for those that have not.
+DAY = timedelta(hours=24)
 BY_SOURCE = """
 SELECT source, uniqExact(id) FROM posts
 WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
@@ -113,39 +124,48 @@ def latest_posts(
 ) -> list[LatestPost]:
     """Up to `each` posts of every matter, those with danger first, then newest first."""
     since, until = span
-    found: dict[MatterKey, list[LatestPost]] = {}
-    for back in (*LOOKS_BACK, until - since):
+    found: dict[MatterKey, list[Row]] = {}
+    for back in (DAY, until - since):
         short = [key for key in keys if len(found.get(key, ())) < each]
         if short:
             recent = max(since, until - back)
             # An edited post may come twice and be left out once: a few more are asked for.
             params = {"since": since, "recent": recent, "until": until, "each": 2 * each}
             rows = store.rows(CANDIDATES, {**params, **_bound(short)}, PAGE_LIMITS)
-            found |= _as_they_are(store, rows, each)
-    return [post for posts in found.values() for post in posts]
+            found |= _by_matter(rows)
+    posts = _as_they_are(store, [row for rows in found.values() for row in rows])
+    return [
+        post
+        for several in posts.values()
+        for post in sorted(several.values(), key=lambda post: not post.danger)[:each]
+    ]
+
+
+def _by_matter(candidates: Sequence[Row]) -> dict[MatterKey, list[Row]]:
+    found: dict[MatterKey, list[Row]] = defaultdict(list)
+    for row in candidates:
+        found[MatterKey(row[0], row[1])].append(row)
+    return found
 
 
 def _as_they_are(
-    store: Store, candidates: Sequence[Row], each: int
-) -> dict[MatterKey, list[LatestPost]]:
+    store: Store, candidates: Sequence[Row]
+) -> dict[MatterKey, dict[tuple[str, str], LatestPost]]:
     """The candidates, but for those that an edit took to another topic or unit."""
     params = {
-        "hours": sorted({int(row[4].timestamp()) // 3600 * 3600 for row in candidates}),
+        "hours": [int(row[4].timestamp()) // 3600 * 3600 for row in candidates],
         "sources": [row[2] for row in candidates],
         "ids": [row[3] for row in candidates],
     }
     rows = store.rows(AS_IT_IS, params, PAGE_LIMITS) if candidates else []
-    now = {(source, post): rest for source, post, *rest in rows}
-    found: dict[MatterKey, dict[tuple[str, str], LatestPost]] = defaultdict(dict)
+    now = {(source, post): found for source, post, found in rows}
+    posts: dict[MatterKey, dict[tuple[str, str], LatestPost]] = defaultdict(dict)
     for topic, unit, source, post, at in candidates:
         heading, url, danger, topics, units = now.get((source, post), ("", "", False, (), ()))
         if topic in topics and unit in (units or [""]):
             key = MatterKey(topic, unit)
-            found[key][source, post] = LatestPost(key, heading, url, source, at, danger)
-    return {
-        key: sorted(posts.values(), key=lambda post: not post.danger)[:each]
-        for key, posts in found.items()
-    }
+            posts[key][source, post] = LatestPost(key, heading, url, source, at, danger)
+    return posts
 
 
 def posts_by_source(store: Store, span: Span) -> dict[str, int]:

@@ -97,7 +97,7 @@ def test_no_setting_stands_that_is_none() -> None:
 @pytest.mark.parametrize("name", READMES)
 def test_every_command_and_target_stands_in_the_tables(name: str) -> None:
     commands = {f"huisheng {command}" for command in commands_of_the_cli()}
-    targets = {f"make {t}" for t in re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)}
+    targets = {f"make {t}" for t in re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE)}
     listed = {found[1] for row in rows(name) if (found := COMMAND.match(row.removeprefix("| ")))}
     assert listed == commands | targets
 

@@ -153,7 +153,15 @@ def differences(ground: Ground) -> list[str]:
     wrong += stored.compared("hour, unit, topic", counts, stored.hourly_counts(database))
     wrong += stored.matters(database, *opened(tagged, ground.config))
     wrong += stored.told_apart(stored.event_ids(database), ground.sites.event_ids())
-    return wrong + own_faults(ground)
+    return wrong + needless_repeats(ground) + own_faults(ground)
+
+
+def needless_repeats(ground: Ground) -> list[str]:
+    """Each blow may cut one sending from its record; two alerters at work would repeat them all."""
+    received = ground.sites.received
+    repeats = received.total() - len(received)
+    cut = sum(blow.victim.startswith(("alerter", "clickhouse")) for blow in ground.plan)
+    return [f"{repeats} repeats, where at most {cut} sendings were cut"] if repeats > cut else []
 
 
 def own_faults(ground: Ground) -> list[str]:

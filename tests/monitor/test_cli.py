@@ -166,7 +166,12 @@ def test_sql_without_a_store_says_how_to_get_one(tmp_path: Path) -> None:
 def test_migrate_makes_a_store_that_sql_reads(tmp_path: Path) -> None:
     huisheng("init", where=tmp_path)
     done = huisheng("migrate", where=tmp_path)
-    assert done.stdout.split() == ["0001_posts.sql", "0002_matters.sql"]
+    assert done.stdout.split() == [
+        "0001_posts.sql",
+        "0002_matters.sql",
+        "0003_leadership.sql",
+        "0004_matter_windows.sql",
+    ]
     asked = huisheng("sql", "SELECT count() AS n FROM posts", "--format", "jsonl", where=tmp_path)
     assert (asked.stdout, asked.stderr) == ('{"n":0}\n', "")
     refused = huisheng("sql", "DROP TABLE posts", where=tmp_path)
@@ -235,7 +240,7 @@ def test_every_command_has_an_example() -> None:
         for command in app.registered_commands
         if command.callback
     ]
-    assert len(commands) == 15
+    assert len(commands) == 18
     for command in commands:
         assert command in listed
         assert "Example: huisheng" in huisheng(command, "--help").stdout
