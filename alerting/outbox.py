@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from alerting.notifiers import Notifier
 from alerting.wording import word
-from runtime.clock import Clock
+from runtime.clock import Clock, stopwatch
 from schemas.matters import Delivery, DeliveryOutcome, Event
 from storage.counts import EPOCH, mark, set_mark
 from storage.leadership import Writer
@@ -19,6 +19,8 @@ from storage.store import Store
 KEEP_TRYING = timedelta(hours=48)
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=10)
+# What is decided each minute must not wait for long for a channel that is slow to answer.
+ROUND_SECONDS = 20.0
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Outbox:
         self.store, self.topics, self.clock = store, topics, clock
         self.channels = [_Channel(notifier) for notifier in notifiers]
         self.pending = 0
+        self.round_seconds = ROUND_SECONDS
 
     def begin(self, writer: Writer) -> None:
         """From which moment on each channel is told of events; called before the first of them."""
@@ -52,7 +55,8 @@ class Outbox:
                 set_mark(writer, name, latest)
 
     def deliver(self, prove: Callable[[], None]) -> list[Delivery]:
-        """Try what is pending; returns what was tried. A failing channel rests, in its order.
+        """Try what is pending; returns what was tried. A failing channel rests, in its order; of a
+        slow one the rest is left to the next round.
 
         `prove` raises when this process does not lead any more; it is asked before each send, so
         that only one that was paused in the middle of a send may repeat what another has sent.
@@ -93,9 +97,12 @@ class Outbox:
         self, channel: _Channel, events: Sequence[Event], prove: Callable[[], None]
     ) -> list[Delivery]:
         tried = []
+        enough = stopwatch() + self.round_seconds
         for event in events:
             if not _is_pending(channel, event):
                 continue
+            if tried and stopwatch() >= enough:
+                break
             prove()
             delivery = self._send(channel, event)
             tried.append(delivery)

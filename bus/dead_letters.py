@@ -176,7 +176,7 @@ class OpenLetters:
                 self._open[letter.origin] = (record.partition, record.offset)
             else:
                 self._open.pop((mark.stream, mark.partition, mark.offset), None)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             lines.warning("not a dead letter", place=as_text(origin_of(record)), problem=str(error))
 
 

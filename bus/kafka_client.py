@@ -111,7 +111,26 @@ class KafkaSettings:
                 f"in the environment as HUISHENG_BUS__SECURITY__{missing.upper()}"
             )
             raise ConfigError(message)
+        self._check_unused()
         tls_context(self.security)
+
+    def _check_unused(self) -> None:
+        """What the protocol leaves unused would be sent over an open line, or trusted for nothing."""
+        security = self.security
+        login = {"user": security.user, "password": self.password}
+        files = {"ca_file": security.ca_file, "cert_file": security.cert_file}
+        for name, value in login.items() if "SASL" not in security.protocol else ():
+            if value:
+                raise ConfigError(self._unused(name, "SASL_SSL"))
+        for name, file in files.items() if "SSL" not in security.protocol else ():
+            if file:
+                raise ConfigError(self._unused(name, "SSL or SASL_SSL"))
+
+    def _unused(self, name: str, remedy: str) -> str:
+        return (
+            f"bus.security.{name} is set, and bus.security.protocol {self.security.protocol} makes "
+            f"no use of it; set the protocol to {remedy}, or take {name} out"
+        )
 
 
 class KafkaClients:

@@ -108,7 +108,9 @@ class KafkaTopics:
                 message = f"topic {topic}: has {count} partitions; delete it, it needs exactly 1"
                 raise ConfigError(message)
             if count < wanted:
-                remedy = "add partitions, or lower bus.partitions"
+                # A source keeps its partition for as long as the stream lives.
+                more = "" if stream == SOURCES else "add partitions, or "
+                remedy = f"{more}lower bus.partitions"
                 lines.warning("fewer partitions", topic=topic, has=count, set=wanted, do=remedy)
             self._check_options(stream, options.get(topic, {}))
 
@@ -118,12 +120,13 @@ class KafkaTopics:
         policy = found.get("cleanup.policy", wanted["cleanup.policy"])
         if policy != wanted["cleanup.policy"]:
             told = f"cleanup.policy is {policy} and has to be {wanted['cleanup.policy']}"
-            if stream == SOURCES:
+            if stream != LEADER:
+                lost = "what is known of each source" if stream == SOURCES else "what is not read"
                 message = (
-                    f"topic {topic}: {told}, or what is known of each source is lost; set it with "
+                    f"topic {topic}: {told}, or {lost} is lost; set it with "
                     f"kafka-configs.sh --bootstrap-server {settings.brokers[0]} --alter "
                     f"--entity-type topics --entity-name {topic} "
-                    "--add-config cleanup.policy=compact"
+                    f"--add-config cleanup.policy={wanted['cleanup.policy']}"
                 )
                 raise ConfigError(message)
             lines.warning("other cleanup policy", topic=topic, found=told)
@@ -132,6 +135,9 @@ class KafkaTopics:
         if "retention.ms" in wanted and not 0 <= kept <= longest:
             told = f"retention.ms is {kept}, longer than data.retention_days; texts live on"
             lines.warning("kept for too long", topic=topic, found=told)
+        elif 0 <= kept < int(wanted.get("retention.ms", 0)):
+            told = f"retention.ms is {kept}, shorter than set; a longer outage loses messages"
+            lines.warning("kept for too short", topic=topic, found=told)
 
 
 def wanted_options(settings: KafkaSettings, stream: str) -> dict[str, str]:

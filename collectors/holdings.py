@@ -158,6 +158,9 @@ class Dealt:
 
     def _dealt_anew(self) -> frozenset[int]:
         mine = self._share.mine(0 if self._held else self.idle_seconds)
+        if mine and max(mine) >= self._share.partitions:
+            # Whoever starts now deals the sources by the new number.
+            raise self._renumbered(f"partition {max(mine)} was added")
         self._let_go(self._held - mine)
         return mine - self._held
 
@@ -170,12 +173,15 @@ class Dealt:
         for fact in read(self._share.read(partition)):
             if self._partition(fact.source) != partition:
                 found = f"{fact.source!r} stands in partition {partition}"
-                message = (
-                    f"stream {SOURCES}: {found} of {self._share.partitions}, which is not its own: "
-                    "their number was changed; make the stream anew with the number it had"
-                )
-                raise ConfigError(message)
+                of = f"{found} of {self._share.partitions}, which is not its own"
+                raise self._renumbered(of)
             yield fact
+
+    def _renumbered(self, found: str) -> ConfigError:
+        return ConfigError(
+            f"stream {SOURCES}: {found}: "
+            "their number was changed; make the stream anew with the number it had"
+        )
 
     def _forget_removed(self, oldest: datetime) -> None:
         configured = {source.id for source in self._sources}

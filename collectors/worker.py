@@ -72,7 +72,7 @@ class Collector:
         return tuple(self._health.values())
 
     def stage_health(self) -> StageHealth:
-        """When the last round of polls went well, and what holds the collector up since."""
+        """When polls were last told or none was due, and what holds the collector up since."""
         return self._stage
 
     def run(self, stop: threading.Event) -> None:
@@ -189,11 +189,13 @@ class Collector:
             try:
                 self._publish(self._undelivered[0])
                 del self._undelivered[0]
+                # A round may take long: many sources may be on one host.
+                self._went_well()
             except NotMine as error:
                 self._lines.info("dealt to another", found=str(error))
                 self._hold()
                 self._renew_by = 0.0
-            self._stage = replace(self._stage, beat_at=self.parts.clock.now())
+                self._stage = replace(self._stage, beat_at=self.parts.clock.now())
 
     def _publish(self, polled: Polled) -> None:
         source, state = polled.source, polled.before

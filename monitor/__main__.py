@@ -249,7 +249,7 @@ def _stage_command(name: str, does: str) -> Callable[[Path | None], None]:
 for _name, _does in {
     "collect": "Poll the sources and put their posts on the bus",
     "analyze": "Tag the posts on the bus and store them",
-    "alert": "Follow the matters and send warnings; run one",
+    "alert": "Follow the matters and send warnings; of several, one is active",
     "dashboard": "Serve the page",
 }.items():
     app.command(_name)(_stage_command(_name, _does))

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 import msgspec
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.console import Console
 from dashboard.actions import ActionRefused, ActionRequest, record
 from dashboard.facts import PageParts
 from dashboard.status import Status, status
-from monitor.peers import ask_stages
+from monitor.peers import DIRECT, ask_stages
 from monitor.processes import demo_config
 from monitor.report import print_stages, print_status, wide_console
 from monitor.runfile import DataFolder, RunFile, running
@@ -24,7 +24,7 @@ from runtime.config import Config
 from runtime.errors import ConfigError, RetryLater
 from runtime.health import STALE_SECONDS, HealthBoard, judge
 from runtime.metrics import Metrics
-from runtime.settings import USER
+from runtime.settings import SHIPPED
 from storage.migrate import migrate
 from storage.parts import broken_parts
 from storage.readonly import SqlRefused, check_select
@@ -138,7 +138,8 @@ def _place(config: Config) -> tuple[Path, RunFile | None]:
     if run:
         sys.stderr.write(f"答复来自示例镇 / the sample town answers ({town})\n")
         return town, run
-    return (folder if USER.is_dir() else town), None
+    own = config.directory != SHIPPED or (folder / "store").is_dir()
+    return (folder if own else town), None
 
 
 def _address(run: RunFile) -> str:
@@ -152,10 +153,10 @@ def _ask(run: RunFile, path: str, body: bytes | None) -> bytes:
     request.add_header("Authorization", f"Bearer {run.token}")
     request.add_header("Content-Type", "application/json")
     try:
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as reply:
+        with DIRECT.open(request, timeout=TIMEOUT_SECONDS) as reply:
             answer: bytes = reply.read()
     except HTTPError as error:
-        raise ConfigError(error.read().decode("utf-8", "replace")) from error
+        raise ConfigError(error.read().decode("utf-8", "replace").strip()) from error
     except (URLError, TimeoutError) as error:
         message = (
             f"process {run.pid} does not answer on port {run.port} ({error}); see its terminal"

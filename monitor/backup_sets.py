@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -154,4 +155,7 @@ def refusals_told() -> Iterator[None]:
         yield
     except StoreError as error:
         message = f"store: {error}; see the disk, the rights of the store's user, and its log"
+        raise ConfigError(message) from error
+    except (OSError, sqlite3.Error) as error:
+        message = f"backup: {error}; see that both folders can be read and written, and the space"
         raise ConfigError(message) from error

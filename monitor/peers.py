@@ -15,7 +15,7 @@ from runtime.probes import read_health
 ASK_SECONDS = 1.5
 _AT_ONCE = 16
 # Our own processes are never behind the proxy through which feeds may be fetched.
-_OPENER = build_opener(ProxyHandler({}))
+DIRECT = build_opener(ProxyHandler({}))
 
 
 def ask_stages(addresses: Sequence[str]) -> list[StageHealth]:
@@ -32,7 +32,7 @@ def ask_stages(addresses: Sequence[str]) -> list[StageHealth]:
 
 def _ask(address: str) -> list[StageHealth]:
     try:
-        with _OPENER.open(f"{address.rstrip('/')}/health.json", timeout=ASK_SECONDS) as reply:
+        with DIRECT.open(f"{address.rstrip('/')}/health.json", timeout=ASK_SECONDS) as reply:
             return read_health(reply.read())
     except (OSError, URLError, HTTPException, msgspec.DecodeError) as error:
         found = getattr(error, "reason", None) or error

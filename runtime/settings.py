@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
 from runtime.config import (
     AlertRules,
@@ -28,6 +29,8 @@ from schemas.posts import Owed
 SHIPPED = Path(__file__).parent / "defaults"
 USER = Path("config")
 OWED_ORDER = (Owed.CLAIM_TO_VERIFY, Owed.COMPLAINT, Owed.SUGGESTION, Owed.QUESTION)
+# Of these no value is told, whatever is wrong with it.
+_SECRET = re.compile(r"password$|token$")
 _HEADER = re.compile(r"^@([a-z-]+)(?:\s+(.*))?$")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -54,6 +57,7 @@ def load_config(directory: Path | None = None) -> Config:
         )
     problems: list[str] = []
     settings = _read(folder, "huisheng.toml", Settings, problems)
+    problems += _unknown_variables()
     sources = _read(folder, "sources.toml", SourcesFile, problems)
     units = _read(folder, "units.toml", UnitsFile, problems)
     alerts = _read(folder, "alerts.toml", AlertRules, problems)
@@ -116,7 +120,28 @@ def _read(folder: Path, name: str, model: type[Model], problems: list[str]) -> M
         problems.append(f"{path}: can't be read ({error.strerror}); give this user the right to")
     except ValidationError as error:
         problems += [_problem(path, model, item) for item in error.errors()]
+    except SettingsError:
+        problems.append(_no_json())
     return None
+
+
+def _unknown_variables() -> list[str]:
+    """A misspelt table would be passed over; a misspelt key is found with the tables."""
+    named = sorted(name for name in os.environ if name.startswith("HUISHENG_") and "__" in name)
+    tables = sorted(Settings.model_fields)
+    return [
+        f"environment {name}: unknown table; known here: {', '.join(tables)}"
+        for name in named
+        if name.removeprefix("HUISHENG_").partition("__")[0].lower() not in tables
+    ]
+
+
+def _no_json() -> str:
+    """Which variable it is, the library does not tell; what it holds may be a secret."""
+    return (
+        "environment: a HUISHENG_… variable of a list or a whole table is no JSON; write it as in "
+        """HUISHENG_BUS__BROKERS='["kafka:9092"]'"""
+    )
 
 
 def _problem(path: Path, model: type[BaseModel], item: Any) -> str:
@@ -132,9 +157,12 @@ def _problem(path: Path, model: type[BaseModel], item: Any) -> str:
         return f"{place}: unknown key; {_known_keys(model, location)}"
     if item["type"] == "missing":
         return f"{place}: is missing; add it"
+    told = f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    if _SECRET.search(name):
+        return f"{told}; write it as text, in quotes"
     found = str(item["input"])
     shown = found if len(found) <= 60 else found[:57] + "..."
-    return f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}, got {shown!r}; {_remedy(item)}"
+    return f"{told}, got {shown!r}; {_remedy(item)}"
 
 
 def _remedy(item: Any) -> str:

@@ -23,7 +23,7 @@ def decode(data: bytes) -> Message:
     """Raises BadMessage, with what was found, when `data` is no message of ours."""
     try:
         message: Message = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         found = data[:60].decode("utf-8", "replace")
         reason = f"not a message of ours: {error}; found {found!r}"
         raise BadMessage(reason) from error

@@ -1,6 +1,14 @@
 #!/bin/sh
-# Run what stands in bench/ and print its tables.
+# Measure speed and memory, each beside a named baseline; takes about a quarter of an hour.
+# usage: bench.sh [tags|logs|stores|chain|memory ...]
 set -eu
 cd -P "$(dirname "$0")/.."
 scripts/install.sh dev
-exec .venv/bin/python -m pytest bench --benchmark-only "$@"
+
+for part in ${*:-tags logs stores chain memory}; do
+    case $part in
+    tags) .venv/bin/python -m pytest bench --benchmark-only -q ;;
+    logs | stores | chain | memory) .venv/bin/python -m "bench.$part" ;;
+    *) echo "bench.sh: unknown part '$part'; use tags, logs, stores, chain or memory" >&2 && exit 2 ;;
+    esac
+done

@@ -34,7 +34,7 @@ up)
     [ -d config ] || make_config
     compose build dashboard
     compose up --detach
-    echo "huisheng: the page will be on http://127.0.0.1:8000"
+    echo "huisheng: the page will be on http://127.0.0.1:${HUISHENG_PORT:-8000}"
     ;;
 down) compose down ;;
 *) echo "usage: compose.sh up|down" >&2 && exit 2 ;;

@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.matters import Window
 from storage.leadership import Writer
-from storage.matters import write_rows
+from storage.matters import parts_of, write_rows
 from storage.store import PAGE_LIMITS, Store
 
 SAVE = """
@@ -63,11 +63,13 @@ def save_windows(writer: Writer, found: Iterable[MatterWindow]) -> None:
 
 def windows_of(store: Store, matters: Sequence[str]) -> dict[str, MatterWindow]:
     """By matter id; a matter that was not decided on since it was opened has none."""
-    rows = store.rows(OF_MATTERS, {"matters": list(matters)}, PAGE_LIMITS) if matters else []
     fields = Window.__struct_fields__
     return {
         matter: MatterWindow(
             matter, at, volume, growing, Window(**dict(zip(fields, numbers, strict=True)))
         )
-        for matter, at, volume, growing, *numbers in rows
+        for some in parts_of(matters)
+        for matter, at, volume, growing, *numbers in store.rows(
+            OF_MATTERS, {"matters": some}, PAGE_LIMITS
+        )
     }

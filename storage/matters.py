@@ -25,6 +25,8 @@ from storage.store import Row, Store
 # An event with its matter's state has about 1 kB. A server takes values of at most 128 kB, and in
 # the address a byte may become five.
 BYTES_AT_ONCE = 24_000
+# The same holds for a list of ids, of which each has about 40 bytes.
+IDS_AT_ONCE = 1_000
 
 MATTER_COLUMNS = (
     "id",
@@ -178,10 +180,10 @@ def insert_deliveries(store: Store, deliveries: Sequence[Delivery]) -> None:
 
 
 def deliveries_of(store: Store, events: Sequence[str]) -> list[Delivery]:
-    rows = store.rows(DELIVERIES, {"events": list(events)})
     return [
         Delivery(event_id=e, channel=c, at=at, outcome=DeliveryOutcome(outcome), detail=detail)
-        for e, c, at, outcome, detail in rows
+        for some in parts_of(events)
+        for e, c, at, outcome, detail in store.rows(DELIVERIES, {"events": some})
     ]
 
 
@@ -198,11 +200,17 @@ def insert_action(store: Store, action: Action) -> None:
 
 
 def actions_of(store: Store, matters: Sequence[str]) -> list[Action]:
-    """Oldest first."""
+    """Of each matter the oldest first."""
     return [
         Action(id=i, matter_id=matter, kind=ActionKind(kind), at=at, operator=operator, note=note)
-        for i, matter, kind, at, operator, note in store.rows(ACTIONS, {"matters": list(matters)})
+        for some in parts_of(matters)
+        for i, matter, kind, at, operator, note in store.rows(ACTIONS, {"matters": some})
     ]
+
+
+def parts_of(ids: Sequence[str]) -> list[list[str]]:
+    """As many at a time as a statement takes."""
+    return [list(ids[at : at + IDS_AT_ONCE]) for at in range(0, len(ids), IDS_AT_ONCE)]
 
 
 def write_rows(writer: Writer, sql: str, rows: Sequence[dict[str, object]]) -> None:

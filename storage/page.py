@@ -6,7 +6,7 @@ Reads alone; mending a matter that a crash left behind is the alerter's work.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -34,14 +34,11 @@ FROM
     FROM
     (
         SELECT counted_at, source, id, story_id, danger,
-            toString(arrayJoin(arrayDistinct(topics))) AS topic,
-            toString(arrayJoin(if(empty(units), [''], arrayDistinct(units)))) AS unit
+            arrayJoin(topics) AS topic, arrayJoin(if(empty(units), [''], units)) AS unit
         FROM posts
         WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
             AND counted_at > {since:DateTime64(3)} AND counted_at <= {until:DateTime64(3)}
-            AND (danger OR counted_at > {recent:DateTime64(3)})
-            AND source_kind != 'notice'
-            AND hasAny(topics, arrayDistinct({topics:Array(String)}))
+            AND source_kind != 'notice' AND notEmpty(topics)
     )
     WHERE (topic, unit) IN
         (SELECT arrayJoin(arrayZip({topics:Array(String)}, {units:Array(String)})))
@@ -68,8 +65,6 @@ WHERE (toStartOfHour(counted_at), source, id) IN
 )
 GROUP BY source, id
 """
-# Most matters have posts enough in the last day: further back is read for those that have not.
-DAY = timedelta(hours=24)
 BY_SOURCE = """
 SELECT source, uniqExact(id) FROM posts
 WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
@@ -124,28 +119,14 @@ def latest_posts(
 ) -> list[LatestPost]:
     """Up to `each` posts of every matter, those with danger first, then newest first."""
     since, until = span
-    found: dict[MatterKey, list[Row]] = {}
-    for back in (DAY, until - since):
-        short = [key for key in keys if len(found.get(key, ())) < each]
-        if short:
-            recent = max(since, until - back)
-            # An edited post may come twice and be left out once: a few more are asked for.
-            params = {"since": since, "recent": recent, "until": until, "each": 2 * each}
-            rows = store.rows(CANDIDATES, {**params, **_bound(short)}, PAGE_LIMITS)
-            found |= _by_matter(rows)
-    posts = _as_they_are(store, [row for rows in found.values() for row in rows])
+    # An edited post may come twice and be left out once: a few more are asked for.
+    params = {"since": since, "until": until, "each": 2 * each, **_bound(keys)}
+    posts = _as_they_are(store, store.rows(CANDIDATES, params, PAGE_LIMITS))
     return [
         post
         for several in posts.values()
         for post in sorted(several.values(), key=lambda post: not post.danger)[:each]
     ]
-
-
-def _by_matter(candidates: Sequence[Row]) -> dict[MatterKey, list[Row]]:
-    found: dict[MatterKey, list[Row]] = defaultdict(list)
-    for row in candidates:
-        found[MatterKey(row[0], row[1])].append(row)
-    return found
 
 
 def _as_they_are(

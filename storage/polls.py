@@ -24,9 +24,9 @@ FROM
 GROUP BY source
 """
 LAST = """
-SELECT source, max(at), argMax(outcome, at), argMax(message, at), sum(new),
+SELECT source, max(at) AS last, argMax((outcome, message), at),
     maxIf(at, outcome IN {covering:Array(String)})
-FROM polls FINAL
+FROM polls
 WHERE at > {since:DateTime64(3)}
 GROUP BY source
 """
@@ -34,13 +34,12 @@ GROUP BY source
 
 @dataclass(frozen=True)
 class SourceHealth:
-    """How a source's polls went; `new` counts the posts first seen since the time asked for."""
+    """How a source's polls went: the last one, and the last that went well."""
 
     source: str
     last_at: datetime
     outcome: PollOutcome
     message: str
-    new: int
     good_at: datetime | None
 
 
@@ -70,9 +69,9 @@ def health(store: Store, since: datetime) -> list[SourceHealth]:
     covering = [outcome.value for outcome in COVERING]
     return [
         SourceHealth(
-            source, last, PollOutcome(outcome), message, new, good if good.year > 1970 else None
+            source, last, PollOutcome(outcome), message, good if good.year > 1970 else None
         )
-        for source, last, outcome, message, new, good in store.rows(
+        for source, last, (outcome, message), good in store.rows(
             LAST, {"since": since, "covering": covering}
         )
     ]

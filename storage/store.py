@@ -5,6 +5,7 @@ modules beside this one, which hold the SQL.
 """
 
 import logging
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -64,6 +65,10 @@ EXCEEDED = {
 }
 
 
+# What is left of a login that was cut at a `/`, `?` or `#` of its password, or stands elsewhere.
+_LOGIN_ASTRAY = re.compile(r"//[^/?#]*[/?#].*(@|password=|user(name)?=)|#")
+
+
 class StoreError(Exception):
     """A statement that the database refuses; `code` is ClickHouse's own.
 
@@ -82,9 +87,10 @@ class Store:
     def __init__(self, dsn: str, user: str = "", password: str = "", cluster: str = "") -> None:
         """`user` and `password` come before those in the dsn, which are taken out of it.
 
-        Raises ConfigError when the folder is in use, RetryLater when no server answers.
+        Raises ConfigError when the folder is in use or the dsn is none, RetryLater when no server
+        answers.
         """
-        parts = urlsplit(dsn)
+        parts = _parts(dsn)
         self.embedded = parts.scheme == "chdb"
         self.dsn = dsn if self.embedded else _without_user(parts)
         self.cluster = "" if self.embedded else cluster
@@ -218,6 +224,23 @@ class Store:
             remedy = "; free some disk space" if getattr(error, "code", None) == NO_SPACE else ""
             return RetryLater(f"{self.place}: {_words(error)}{remedy}")
         return StoreError(error)
+
+
+def _parts(dsn: str) -> SplitResult:
+    """The dsn itself is not told: a password may stand anywhere in one that can't be read."""
+    try:
+        parts = urlsplit(dsn)
+        named = parts.hostname and parts.port != 0
+    except ValueError:
+        named = None
+    if not dsn.startswith("chdb:") and (not named or _LOGIN_ASTRAY.search(dsn)):
+        message = (
+            "store.dsn: can't be read; write it as http://host:8123/database, and the user and "
+            "password as store.user and store.password (in the environment HUISHENG_STORE__USER "
+            "and HUISHENG_STORE__PASSWORD), where they may hold any character"
+        )
+        raise ConfigError(message)
+    return parts
 
 
 def _without_user(parts: SplitResult) -> str:

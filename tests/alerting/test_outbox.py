@@ -94,6 +94,17 @@ def test_a_failing_channel_rests_longer_each_time_and_keeps_its_order(
     assert outcomes == [DeliveryOutcome.FAILED, DeliveryOutcome.FAILED, DeliveryOutcome.SENT]
 
 
+def test_a_slow_channel_gets_the_rest_in_the_next_round(store: Store, clock: ManualClock) -> None:
+    office, other = Recorder(), Recorder("other")
+    outbox = begun(store, [office, other], clock)
+    outbox.round_seconds = 0
+    write(store, 1, 2)
+    assert len(outbox.deliver(leads)) == 2
+    assert outbox.pending == 2
+    assert len(outbox.deliver(leads)) == 2
+    assert office.sent == other.sent == ["food_safety-1.1", "food_safety-1.2"]
+
+
 def test_a_rejected_event_does_not_hold_up_the_next(store: Store, clock: ManualClock) -> None:
     office = Recorder()
     office.outcome = DeliveryOutcome.REJECTED

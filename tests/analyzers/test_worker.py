@@ -74,6 +74,14 @@ def test_values_that_the_store_refuses_are_set_aside_alone(analyzer: Analyzer) -
     assert {part.stream for part in health.lags} == {POSTS, ENGAGEMENT, POLLS}
 
 
+def test_a_message_that_is_too_deep_is_set_aside_alone(analyzer: Analyzer) -> None:
+    deep = good(0).value[:-1] + b',"x":' + b"[" * 50_000
+    analyzer.parts.log.publish(POLLS, [good(1), Entry("bbs", deep), good(2)])
+    assert step(analyzer) == 0
+    assert analyzer.parts.store.rows("SELECT count() FROM polls FINAL") == [(2,)]
+    assert analyzer.health().dead == 1
+
+
 def test_a_store_that_refuses_for_another_reason_stops_the_stage(analyzer: Analyzer) -> None:
     """No message is at fault: none may be set aside."""
     log, store = analyzer.parts.log, analyzer.parts.store

@@ -109,6 +109,22 @@ def test_what_no_broker_could_make_up_for(security: dict[str, str], found: str) 
         open_log(settings)
 
 
+@pytest.mark.parametrize(
+    ("security", "found"),
+    [
+        ({"user": "u"}, "security.user is set, and .* PLAINTEXT makes no use of it; .* SASL_SSL,"),
+        ({"password": "geheim"}, "security.password is set, .* take password out"),
+        ({"protocol": "SSL", "user": "u"}, "security.user is set, and .*protocol SSL makes no use"),
+        ({"ca_file": "ca.pem"}, "security.ca_file is set, .* set the protocol to SSL or SASL_SSL,"),
+    ],
+)
+def test_what_the_protocol_would_leave_unused(security: dict[str, str], found: str) -> None:
+    settings = BusSettings(brokers=("127.0.0.1:1",), security=BusSecurity.model_validate(security))
+    with pytest.raises(ConfigError, match=found) as raised:
+        open_log(settings)
+    assert "geheim" not in str(raised.value)
+
+
 def test_a_password_is_not_shown() -> None:
     settings = KafkaSettings(("127.0.0.1:1",), password="secret")
     assert "secret" not in repr(settings)

@@ -120,15 +120,35 @@ def test_a_missing_topic_that_may_not_be_made_is_told_with_the_command_that_make
 def test_a_topic_that_is_there_keeps_its_own_and_is_told_once(
     settings: KafkaSettings, log: KafkaLog
 ) -> None:
-    make(settings, POSTS, 1, cleanup_policy="compact", retention_ms="-1")
+    make(settings, POSTS, 1, retention_ms="-1")
     with capture_logs() as lines:
         log.publish(POSTS, ENTRY)
         log.publish(POSTS, ENTRY)
     told = {line["event"]: line for line in lines if line["log_level"] == "warning"}
-    assert sorted(told) == ["fewer partitions", "kept for too long", "other cleanup policy"]
-    assert len(lines) == 3
+    assert sorted(told) == ["fewer partitions", "kept for too long"]
+    assert len(lines) == 2
     assert told["fewer partitions"]["topic"] == settings.topic(POSTS)
     assert found(settings, POSTS)[0] == 1
+
+
+def test_a_topic_that_drops_what_a_long_outage_needs_is_told(
+    settings: KafkaSettings, log: KafkaLog
+) -> None:
+    make(settings, POSTS, 3, retention_ms=str(HOUR_MS))
+    with capture_logs() as lines:
+        log.publish(POSTS, ENTRY)
+    (told,) = lines
+    assert told["event"] == "kept for too short"
+    assert told["found"].startswith(f"retention.ms is {HOUR_MS}, shorter than set")
+
+
+def test_posts_of_which_only_the_last_of_each_source_would_stay_are_refused(
+    settings: KafkaSettings, log: KafkaLog
+) -> None:
+    make(settings, POSTS, 3, cleanup_policy="compact")
+    remedy = r"what is not read is lost; .* --add-config cleanup\.policy=delete"
+    with pytest.raises(ConfigError, match=remedy):
+        log.publish(POSTS, ENTRY)
 
 
 def test_sources_that_would_be_dropped_by_age_are_refused(

@@ -2,14 +2,18 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
+from bus.log import SOURCES
 from collectors.asking import AT_ONCE
+from collectors.holdings import Dealt
+from collectors.state import State
 from runtime.clock import stopwatch
-from runtime.errors import RetryLater
-from tests.collectors.crew import Crew, Member, listed
+from runtime.errors import ConfigError, RetryLater
+from tests.collectors.crew import Crew, FaultyShare, Member, listed
 from tests.collectors.documents import NOW
 
 NAMES = tuple(f"s{number}" for number in range(12))
@@ -308,3 +312,18 @@ def test_while_sites_are_slow_the_share_is_asked_for(crew: Crew) -> None:
     crew.clock.advance(timedelta(minutes=12))
     assert member.collector.run_once() == 12
     assert [each for each in left if 0 < each < 12], left
+
+
+class Grown(FaultyShare):
+    """It knew the number of partitions before one was added, which is dealt to it."""
+
+    def mine(self, timeout_seconds: float = 0) -> frozenset[int]:
+        return super().mine(timeout_seconds) | {self.partitions}
+
+
+def test_partitions_that_are_added_are_refused_by_whoever_knew_the_old_number(crew: Crew) -> None:
+    """Those who start now would ask sources that this one asks as well."""
+    share = Grown(crew.log.share("collectors", SOURCES), lambda: None)
+    holdings = Dealt(crew.sources, share, State(None))
+    with closing(holdings), pytest.raises(ConfigError, match="4 was added: their number was"):
+        holdings.renew(NOW)

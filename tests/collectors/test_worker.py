@@ -275,3 +275,17 @@ def test_sources_of_one_host_are_asked_one_after_the_other(tmp_path: Path) -> No
     town.fetcher.reply = answer
     assert town.collector.run_once() == 4
     assert len(polls(town.log)) == 4
+
+
+def test_in_a_long_round_each_source_that_was_told_says_that_it_goes_well(tmp_path: Path) -> None:
+    town = Town(tmp_path, *[source(f"s{n}", f"https://bbs.example.cn/{n}") for n in range(3)])
+    told = []
+
+    def answer(ask: Ask) -> Answer:
+        told.append(town.collector.stage_health().ok_at)
+        town.clock.advance(timedelta(minutes=1))
+        return Answer(PollOutcome.OK, ask.url, 200, rss(item(1)))
+
+    town.fetcher.reply = answer
+    town.collector.run_once()
+    assert told == [None, NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)]

@@ -24,7 +24,7 @@ FORMED = {
     *(f"kind_{kind.value}" for kind in SourceKind),
     *(outcome.value for outcome in DeliveryOutcome),
     *(f"stage_{stage}" for stage in STAGES),
-    *(f"stage_{state}" for state in ("ok", "late", "trouble", "starting")),
+    *(f"stage_{state}" for state in ("ok", "late", "trouble", "starting", "standing_by")),
 }
 
 

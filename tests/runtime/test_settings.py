@@ -62,6 +62,35 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        (
+            "HUISHENG_BUS__BROKERS",
+            "geheim:9092",
+            "is no JSON; write it as in HUISHENG_BUS__BROKERS=",
+        ),
+        ("HUISHENG_STOER__DSN", "http://geheim", "HUISHENG_STOER__DSN: unknown table; known here"),
+    ],
+)
+def test_a_variable_that_can_not_be_used_is_told_without_its_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigProblems) as found:
+        load_config(tmp_path)
+    (problem,) = found.value.problems
+    assert told in problem
+    assert value not in problem
+
+
+def test_a_password_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
+    found = problems(tmp_path, "huisheng.toml", "[store]\npassword = 271828\n")
+    assert found == [
+        "huisheng.toml: store.password: input should be a valid string; write it as text, in quotes"
+    ]
+
+
+@pytest.mark.parametrize(
     ("name", "text", "told"),
     [
         ("huisheng.toml", "[page]\nprot = 1", "page.prot: unknown key; did you mean port?"),

@@ -47,6 +47,27 @@ def test_a_server_that_is_away_is_waited_for() -> None:
         Store(f"http://127.0.0.1:{free_port()}")
 
 
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "http://nobody:sec/ret@127.0.0.1:1/huisheng",
+        "http://nobody:12/ret@127.0.0.1:1/huisheng",
+        "http://nobody:sec#ret@127.0.0.1:1/huisheng",
+        "http://nobody:12?ret@127.0.0.1:1/huisheng",
+        "http://127.0.0.1:1/huisheng?password=ret",
+        "http:///ret",
+        "http://127.0.0.1:99999/ret",
+    ],
+)
+def test_a_dsn_that_can_not_be_read_is_told_without_its_password(dsn: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"store\.dsn: can't be read; .*STORE__PASSWORD"
+    ) as refused:
+        Store(dsn)
+    assert "ret@" not in str(refused.value)
+    assert "=ret" not in str(refused.value)
+
+
 def test_passwords_do_not_show(clickhouse_server: ClickHouseServer) -> None:
     """Neither those of the settings nor those in the dsn, which may be percent-encoded."""
     address = clickhouse_server.url.removeprefix("http://")
