@@ -96,7 +96,7 @@ class Outbox:
     def _deliver(
         self, channel: _Channel, events: Sequence[Event], prove: Callable[[], None]
     ) -> list[Delivery]:
-        tried = []
+        tried: list[Delivery] = []
         enough = stopwatch() + self.round_seconds
         for event in events:
             if not _is_pending(channel, event):

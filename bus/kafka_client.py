@@ -115,7 +115,7 @@ class KafkaSettings:
         tls_context(self.security)
 
     def _check_unused(self) -> None:
-        """What the protocol leaves unused would be sent over an open line, or trusted for nothing."""
+        """Who sets these expects a closed line or a login, and would get neither."""
         security = self.security
         login = {"user": security.user, "password": self.password}
         files = {"ca_file": security.ca_file, "cert_file": security.cert_file}

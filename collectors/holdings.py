@@ -160,7 +160,8 @@ class Dealt:
         mine = self._share.mine(0 if self._held else self.idle_seconds)
         if mine and max(mine) >= self._share.partitions:
             # Whoever starts now deals the sources by the new number.
-            raise self._renumbered(f"partition {max(mine)} was added")
+            found = f"partition {max(mine)} was added"
+            raise self._renumbered(found)
         self._let_go(self._held - mine)
         return mine - self._held
 

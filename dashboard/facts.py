@@ -90,6 +90,8 @@ class Facts:
 
 def gather(parts: PageParts) -> Facts:
     """Blocks on the store."""
+    # Before the time is taken: a stage may not seem to be ahead of it.
+    stages = sorted([*parts.board.stages(), *parts.peers()], key=lambda each: each.stage)
     store, at = parts.store, parts.clock.now()
     matters = standing_matters(store, at - CLOSED_SHOWN)
     is_open = sorted((m for m in matters if m.open), key=_urgency, reverse=True)
@@ -100,7 +102,7 @@ def gather(parts: PageParts) -> Facts:
         at=at,
         config=parts.config,
         demo=parts.demo,
-        watch=_watch(parts, at),
+        watch=_watch(parts, at, stages),
         open=is_open,
         closed=sorted(closed, key=lambda m: m.closed_at or at, reverse=True),
         windows=windows_of(store, [matter.id for matter in is_open]),
@@ -116,12 +118,12 @@ def _urgency(matter: Matter) -> tuple[int, datetime]:
     return int(matter.tier), matter.changed_at
 
 
-def _watch(parts: PageParts, at: datetime) -> Watch:
+def _watch(parts: PageParts, at: datetime, stages: Sequence[StageHealth]) -> Watch:
     return Watch(
         coverage=coverage(parts.store, parts.config.sources, at, DAY),
         sources={found.source: found for found in health(parts.store, at - POLLS_SHOWN)},
         posts=posts_by_source(parts.store, (at - DAY, at)),
-        stages=sorted([*parts.board.stages(), *parts.peers()], key=lambda each: each.stage),
+        stages=stages,
         stale_after=parts.stale_after,
     )
 

@@ -34,8 +34,11 @@ def answer(store: Store, body: bytes) -> Response:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         text = f'not a question: {error}; send {{"sql": "SELECT …", "format": "CSVWithNames"}}'
         return PlainTextResponse(f"{text}\n", status_code=400)
-    except (SqlRefused, StoreError) as error:
-        return PlainTextResponse(f"{error}\n", status_code=400)
+    except SqlRefused as error:
+        return PlainTextResponse(f"sql: {error}\n", status_code=400)
+    except StoreError as error:
+        text = f"sql: {error}; mend the statement (tables: docs/columns.md)"
+        return PlainTextResponse(f"{text}\n", status_code=400)
     except RetryLater as error:
         text = f"{error}; ask for less (a shorter time, a LIMIT), or ask again later"
         return PlainTextResponse(f"{text}\n", status_code=503)

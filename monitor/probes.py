@@ -8,11 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 from urllib.parse import urlsplit
 
+from dashboard.guard import host_is_allowed
 from runtime.config import HealthSettings
 from runtime.errors import ConfigError
 from runtime.probes import PATHS, Answer, Probes
 
-_NOT_HERE = Answer(404, "text/plain; charset=utf-8", f"ask {', '.join(PATHS)}\n".encode())
+_TEXT = "text/plain; charset=utf-8"
+_NOT_HERE = Answer(404, _TEXT, f"ask {', '.join(PATHS)}\n".encode())
+_FOREIGN = Answer(421, _TEXT, b"Host: not this machine's name; use 127.0.0.1, or set health.host\n")
 
 
 class ProbeServer:
@@ -48,7 +51,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, probes: Probes, settings: HealthSettings) -> None:
-        self.probes = probes
+        self.probes, self.host = probes, settings.host
         if ":" in settings.host:
             self.address_family = AF_INET6
         super().__init__((settings.host, settings.port), _Handler)
@@ -61,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        answer = self.server.probes.answer(urlsplit(self.path).path) or _NOT_HERE
+        answer = self._answer()
         self.send_response(answer.code)
         self.send_header("Content-Type", answer.media)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -71,6 +74,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     do_HEAD = do_GET
+
+    def _answer(self) -> Answer:
+        if not host_is_allowed(self.headers.get("Host", ""), self.server.host):
+            return _FOREIGN
+        return self.server.probes.answer(urlsplit(self.path).path) or _NOT_HERE
 
     def log_message(self, format: str, *args: object) -> None:
         """A probe every few seconds is no unit of work."""

@@ -21,11 +21,14 @@ def reader(
     Example: huisheng reader wang --password-file wang.txt
     """
     from monitor.wiring import open_store
+    from runtime.errors import ConfigError
     from runtime.settings import load_config
-    from storage.readers import provide_reader
+    from storage.readers import EMBEDDED, provide_reader
 
     with told():
         settings = load_config(config).settings
+        if settings.embedded:
+            raise ConfigError(EMBEDDED)
         password = _password(password_file)
         store = open_store(settings)
         try:

@@ -38,6 +38,9 @@ SELECT count() FROM system.role_grants
 WHERE user_name = {name:String} AND granted_role_name = {role:String}
 """
 NO_RIGHT, NO_PLACE = 497, 514
+EMBEDDED = (
+    "reader: the embedded store has no users; clients use the SQL endpoint (docs/sql.md)"
+)
 
 
 def provide_reader(store: Store, name: str, password: str) -> list[str]:
@@ -86,7 +89,7 @@ def grants(role: str, on: str, views: Sequence[tuple[str, str]]) -> list[str]:
 def _check(store: Store, name: str, password: str) -> None:
     problem = ""
     if store.embedded:
-        problem = "the embedded store has no users; clients use the SQL endpoint (docs/sql.md)"
+        raise ConfigError(EMBEDDED)
     elif not NAME.fullmatch(name):
         problem = f"{name!r} is no user name; use A-Z, a-z, 0-9 and _, at most 63"
     elif len(password) < PASSWORD_LENGTH or "\0" in password:
