@@ -22,7 +22,7 @@ from runtime.logs import Outage, logger
 from runtime.metrics import Metrics
 from schemas.matters import Action, Matter, MatterKey, Tier
 from schemas.windows import DAY, EMPTY, WindowProvider
-from storage.counts import freeze, mark, recount, set_mark
+from storage.counts import EPOCH, freeze, mark, recount, set_mark
 from storage.leadership import Deposed, Lead, take_lead
 from storage.matter_windows import MatterWindow, save_windows
 from storage.matters import actions_of, insert_events, load_matters, save_matters
@@ -88,6 +88,7 @@ class Alerter:
         term, self._term = self._term, None  # kept by a round that goes well, and by no other
         if not self.parts.leadership.holds():
             self._stand_by("stands by: another alerter leads")
+            self._look_for_decisions()
             return []
         term = term or self._take()
         # Read within the term: before it, another may decide on later minutes during a pause.
@@ -116,6 +117,16 @@ class Alerter:
     def _stand_by(self, notice: str) -> None:
         self.parts.metrics.open_matters.clear()
         self.parts.board.standing_by(STAGE, self.parts.clock.now(), notice)
+
+    def _look_for_decisions(self) -> None:
+        """What holds the lead may be no alerter at all, or one that does nothing."""
+        decided = mark(self.parts.store, DECIDED)
+        if EPOCH < decided < self.parts.clock.now() - BEHIND:
+            problem = (
+                f"stands by, and nobody has decided since {decided:%Y-%m-%d %H:%M} UTC; look at "
+                "the alerter that leads, and for other programs in the alerters' Kafka group"
+            )
+            self.parts.board.trouble(STAGE, problem)
 
     def _tick(self, term: _Term, now: datetime) -> list[Change]:
         """Decide once on every matter as of the whole minute; events are written before matters.
@@ -173,8 +184,10 @@ class Alerter:
         days = self.parts.config.settings.data.retention_days
         before = (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
         freeze(term.lead, before)
-        dropped = drop_before(self.parts.store, before)
+        # Once an hour, whatever comes of it: a deletion that was not answered in time goes on in
+        # the store, and asking again each round would put one upon the other.
         self._retained = now
+        dropped = drop_before(self.parts.store, before)
         if dropped:
             self.log.info("texts deleted after the retention", posts=dropped, before=str(before))
 

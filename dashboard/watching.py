@@ -113,7 +113,7 @@ def _stage_line(verdict: Verdict, at: datetime, words: Words) -> StageLine:
         word=words(f"stage_{word}"),
         detail=words("stage_detail", at=last, lag=stage.lag, restarts=stage.restarts),
         lags=lag_texts(stage.lags),
-        problem=stage.problem or stage.notice,
+        problem=stage.problem or (verdict.finding if state == "bad" else stage.notice),
     )
 
 

@@ -27,7 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(letters.app, name="dead-letters")
-app.command()(reader)
 
 
 def main() -> None:
@@ -59,7 +58,7 @@ def run(config: ConfigFolder = None) -> None:
 @app.command()
 def demo(
     speed: Annotated[
-        float | None, typer.Option(min=1, help="Simulated seconds per second [default: 1440].")
+        float | None, typer.Option(min=1, help="Simulated seconds per second (default: 1440).")
     ] = None,
 ) -> None:
     """Run on the bundled sample town: local feeds, an incident, warnings within a minute.
@@ -111,7 +110,7 @@ def check(config: ConfigFolder = None) -> None:
 def parse(
     files: Annotated[list[Path], typer.Argument(help="Feed documents.")],
     source: Annotated[
-        str | None, typer.Option(help="Source id [default: the file's name].")
+        str | None, typer.Option(help="Source id (default: the file's name).")
     ] = None,
     kind: Annotated[SourceKind, typer.Option(help="Kind of source.")] = SourceKind.FORUM,
     url: Annotated[str, typer.Option(help="Address the document came from.")] = "",
@@ -176,9 +175,9 @@ def sql(
 
     Example: huisheng sql "SELECT topic, sum(posts) FROM hourly_counts FINAL GROUP BY topic"
     """
-    from monitor.asking import ask_sql
+    from monitor.asking import ask_sql, refusals_told
 
-    with told():
+    with told(), refusals_told():
         sys.stdout.buffer.write(ask_sql(load_config(config), statement, form))
 
 
@@ -191,9 +190,9 @@ def status(config: ConfigFolder = None) -> None:
 
     Example: huisheng status
     """
-    from monitor.asking import show_status
+    from monitor.asking import refusals_told, show_status
 
-    with told():
+    with told(), refusals_told():
         code = show_status(load_config(config))
     raise typer.Exit(code)
 
@@ -212,8 +211,9 @@ def act(
     """
     from dashboard.actions import ActionRequest
     from monitor.asking import act as write_action
+    from monitor.asking import refusals_told
 
-    with told():
+    with told(), refusals_told():
         write_action(load_config(config), ActionRequest(matter, kind.value, by, note))
 
 
@@ -223,15 +223,16 @@ def migrate(config: ConfigFolder = None) -> None:
 
     Example: huisheng migrate
     """
-    from monitor.asking import migrate_store
+    from monitor.asking import migrate_store, refusals_told
 
-    with told():
+    with told(), refusals_told():
         for name in migrate_store(load_config(config)):
             typer.echo(name)
 
 
 app.command()(backup)
 app.command()(restore)
+app.command()(reader)
 
 
 def _stage_command(name: str, does: str) -> Callable[[Path | None], None]:

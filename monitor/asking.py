@@ -1,5 +1,6 @@
 """What asks from outside: `sql`, `status`, `act`, `migrate`. A running process answers itself."""
 
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,7 @@ from dashboard.status import Status, status
 from monitor.peers import DIRECT, ask_stages
 from monitor.processes import demo_config
 from monitor.report import print_stages, print_status, wide_console
-from monitor.runfile import DataFolder, RunFile, running
+from monitor.runfile import DataFolder, RunFile, running, url_of
 from monitor.wiring import channel_names, connect_store, open_store
 from runtime.clock import SystemClock
 from runtime.config import Config
@@ -67,7 +68,7 @@ def show_status(config: Config) -> int:
     if run is None:
         return _show_stored(config, folder)
     answer = msgspec.json.decode(_ask(run, "/status.json", None), type=Status)
-    return print_status(answer, f"进程 process {run.pid}   {_address(run)}")
+    return print_status(answer, f"进程 process {run.pid}   {url_of(run.host, run.port)}")
 
 
 def _show_stored(config: Config, folder: Path) -> int:
@@ -125,6 +126,22 @@ def migrate_store(config: Config) -> list[str]:
         return applied
 
 
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """What the store or the disk refuses, as ConfigError."""
+    try:
+        yield
+    except StoreError as error:
+        message = (
+            f"store: {error}; see store.cluster, the disk, the rights of the store's user, and "
+            "its log"
+        )
+        raise ConfigError(message) from error
+    except (OSError, sqlite3.Error) as error:
+        message = f"{error}; see that the files can be read and written, and the free space"
+        raise ConfigError(message) from error
+
+
 def _place(config: Config) -> tuple[Path, RunFile | None]:
     """The data folder that is meant, and who runs on it: the user's own, else the sample town's."""
     folder = config.settings.data.dir
@@ -142,14 +159,8 @@ def _place(config: Config) -> tuple[Path, RunFile | None]:
     return (folder if own else town), None
 
 
-def _address(run: RunFile) -> str:
-    """Where the page answers on this machine, also when it listens on all addresses."""
-    host = "127.0.0.1" if run.host in ("0.0.0.0", "::") else run.host
-    return f"http://{host}:{run.port}"
-
-
 def _ask(run: RunFile, path: str, body: bytes | None) -> bytes:
-    request = Request(f"{_address(run)}{path}", body)
+    request = Request(f"{url_of(run.host, run.port)}{path}", body)
     request.add_header("Authorization", f"Bearer {run.token}")
     request.add_header("Content-Type", "application/json")
     try:

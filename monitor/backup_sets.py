@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,6 @@ from runtime.config import Config, Settings
 from runtime.errors import ConfigError
 from storage.backup import PARTIAL, PREFIX, STAMP, Ask, SetFolder, Tell, take_backup
 from storage.restore import holds_data, read_set, restore_store
-from storage.store import StoreError
 
 # In this order: what a collector knows to be published is in the log that is copied after it, and
 # what the log knows to be handled is in the store that is read last.
@@ -147,15 +145,3 @@ def progress(task: str) -> Iterator[Tell]:
     ) as bar:
         line = bar.add_task(task, total=None)
         yield lambda table, rows: bar.update(line, advance=rows, description=f"{task} {table}")
-
-
-@contextmanager
-def refusals_told() -> Iterator[None]:
-    try:
-        yield
-    except StoreError as error:
-        message = f"store: {error}; see the disk, the rights of the store's user, and its log"
-        raise ConfigError(message) from error
-    except (OSError, sqlite3.Error) as error:
-        message = f"backup: {error}; see that both folders can be read and written, and the space"
-        raise ConfigError(message) from error

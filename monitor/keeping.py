@@ -20,7 +20,8 @@ def backup(folder: Folder, prune: Prune = True, config: ConfigFolder = None) -> 
 
     Example: huisheng backup backups
     """
-    from monitor.backup_sets import back_up, prune_sets, refusals_told
+    from monitor.asking import refusals_told
+    from monitor.backup_sets import back_up, prune_sets
 
     with told(), refusals_told():
         found = load_config(config)
@@ -36,7 +37,8 @@ def restore(folder: OneSet, replace: Replace = False, config: ConfigFolder = Non
 
     Example: huisheng restore backups/huisheng-20261121T020000Z
     """
-    from monitor.backup_sets import put_back, refusals_told
+    from monitor.asking import refusals_told
+    from monitor.backup_sets import put_back
 
     with told(), refusals_told():
         put_back(load_config(config), folder, replace=replace)

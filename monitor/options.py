@@ -12,7 +12,7 @@ from runtime.errors import ConfigError, RetryLater
 
 ConfigFolder = Annotated[
     Path | None,
-    typer.Option("--config", help="Config folder [default: config/, else the shipped rules]."),
+    typer.Option("--config", help="Config folder (default: config/, else the shipped rules)."),
 ]
 
 

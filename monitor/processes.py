@@ -12,7 +12,7 @@ from demo.server import TownServer
 from demo.town import CONFIG as TOWN_CONFIG
 from demo.town import load_town
 from monitor.probes import ProbeServer
-from monitor.runfile import DataFolder
+from monitor.runfile import DataFolder, url_of
 from monitor.sql_endpoint import SqlEndpoint, open_sql
 from monitor.supervise import Stage, Supervisor
 from monitor.wiring import (
@@ -209,7 +209,7 @@ def _empty(folder: Path) -> None:
 
 
 def _say_hello(house: House, port: int, sql: SqlEndpoint | None) -> None:
-    page = f"http://{house.settings.page.host}:{port}"
+    page = url_of(house.settings.page.host, port)
     print_line = Console(highlight=False, soft_wrap=True).print
     if house.demo:
         days = house.pace / 1440

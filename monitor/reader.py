@@ -12,7 +12,7 @@ from monitor.options import ConfigFolder, told
 def reader(
     name: Annotated[str, typer.Argument(help="The user's name.")],
     password_file: Annotated[
-        Path | None, typer.Option(help="Where its password stands [default: asked for].")
+        Path | None, typer.Option(help="Where its password stands (default: asked for).")
     ] = None,
     config: ConfigFolder = None,
 ) -> None:

@@ -44,8 +44,10 @@ def print_status(status: Status, who: str) -> int:
 
 def wide_console() -> Console:
     """Wide enough to be searched by line where there is no terminal."""
-    console = Console(soft_wrap=True, highlight=False)
-    return console if console.is_terminal else Console(width=WIDTH, soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    return console
 
 
 def print_stages(console: Console, verdicts: Sequence[Verdict]) -> None:

@@ -32,7 +32,8 @@ class DataFolder:
         """Raises ConfigError when another process holds it, or it can't be written."""
         self.folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            # What lies there needs no token: other users of the machine are kept out.
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(folder)
         except OSError as error:
             message = f"data.dir: {folder} can't be written ({error.strerror}); set another folder"
@@ -53,6 +54,12 @@ class DataFolder:
         (self.folder / "run.json").unlink(missing_ok=True)
         if self._lock:
             self._lock.close()
+
+
+def url_of(host: str, port: int) -> str:
+    """Where a server that listens on `host` is reached from this machine."""
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{own}]:{port}" if ":" in own else f"http://{own}:{port}"
 
 
 def running(folder: Path) -> RunFile | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dashboard.clickhouse_http import create_sql_app, sql_parts
 from dashboard.server import PageServer
+from monitor.runfile import url_of
 from runtime.config import SqlSettings
 from runtime.errors import ConfigError
 from runtime.settings import secret
@@ -22,7 +23,7 @@ class SqlEndpoint:
 
     @property
     def url(self) -> str:
-        return f"http://{self.server.host}:{self.server.port}"
+        return url_of(self.server.host, self.server.port)
 
 
 def open_sql(settings: SqlSettings, store: Store) -> SqlEndpoint | None:

@@ -250,5 +250,5 @@ def look_at_store(house: House, store: Store, before: StoreCondition | None) -> 
 
 
 def _folder(settings: Settings) -> Path:
-    settings.data.dir.mkdir(parents=True, exist_ok=True)
+    settings.data.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return settings.data.dir

@@ -38,9 +38,7 @@ SELECT count() FROM system.role_grants
 WHERE user_name = {name:String} AND granted_role_name = {role:String}
 """
 NO_RIGHT, NO_PLACE = 497, 514
-EMBEDDED = (
-    "reader: the embedded store has no users; clients use the SQL endpoint (docs/sql.md)"
-)
+EMBEDDED = "reader: the embedded store has no users; clients use the SQL endpoint (docs/sql.md)"
 
 
 def provide_reader(store: Store, name: str, password: str) -> list[str]:
@@ -90,7 +88,7 @@ def _check(store: Store, name: str, password: str) -> None:
     problem = ""
     if store.embedded:
         raise ConfigError(EMBEDDED)
-    elif not NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         problem = f"{name!r} is no user name; use A-Z, a-z, 0-9 and _, at most 63"
     elif len(password) < PASSWORD_LENGTH or "\0" in password:
         problem = f"the password is shorter than {PASSWORD_LENGTH} characters; choose a longer one"

@@ -24,8 +24,8 @@ from clickhouse_connect.driver.httpclient import HttpClient
 from runtime.errors import ConfigError, RetryLater
 from storage.asking import LIMITS, AskFailed, whole_answer
 
-# It logs a page for each value that it can't send, which reaches the caller as an exception.
-logging.getLogger("clickhouse_connect.driver.transform").setLevel(logging.CRITICAL)
+# It logs failures, a page for each value that it can't send; they reach the caller as exceptions.
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 
 Row = tuple[Any, ...]
 Params = Mapping[str, object]
@@ -54,6 +54,7 @@ CLUSTER_SETTINGS = {"distributed_foreground_insert": 1, "distributed_product_mod
 # queries or parts, memory, disk space, network.
 PASSING = frozenset({159, 202, 209, 210, 241, 243, 252})
 NO_SPACE = 243
+NO_CLUSTER = 701
 # Values that can't be read, are out of range, too large, missing, or break a constraint.
 OF_ROWS = frozenset({6, 26, 27, 38, 41, 69, 70, 72, 117, 131, 321, 349, 469, 691})
 EXCEEDED = {
@@ -210,7 +211,8 @@ class Store:
                 "process uses it; stop that one or set another data.dir"
             )
         if isinstance(error, OperationalError):
-            return RetryLater(f"{self.place}: ClickHouse does not answer: {_first_lines(text)}")
+            found = f"ClickHouse does not answer: {_root(error)}"
+            return RetryLater(f"{self.place}: {found}; start it, or mend store.dsn")
         return ConfigError(
             f"{self.place}: ClickHouse refuses the connection: {_first_lines(text)}; "
             "check store.dsn, its user and password"
@@ -223,6 +225,11 @@ class Store:
         if isinstance(error, OperationalError) or getattr(error, "code", None) in PASSING:
             remedy = "; free some disk space" if getattr(error, "code", None) == NO_SPACE else ""
             return RetryLater(f"{self.place}: {_words(error)}{remedy}")
+        if self.cluster and getattr(error, "code", None) == NO_CLUSTER:
+            return ConfigError(
+                f"store.cluster: {self.place} has no cluster {self.cluster}; take one that stands "
+                "in its system.clusters, or none for one server"
+            )
         return StoreError(error)
 
 
@@ -265,6 +272,12 @@ def _words(error: ClickHouseError) -> str:
     found = _first_lines(str(error))
     exceeded = EXCEEDED.get(getattr(error, "code", None) or 0)
     return f"{exceeded}: {found}" if exceeded else found
+
+
+def _root(error: BaseException) -> str:
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return _first_lines(str(error))
 
 
 def _first_lines(text: str) -> str:

@@ -72,6 +72,25 @@ def test_one_that_stands_by_is_well_and_touches_nothing(office: Office) -> None:
     assert "another alerter leads" in stage.notice
 
 
+def test_one_that_stands_by_tells_when_nobody_decides(office: Office) -> None:
+    """As when a program that is no alerter holds the lead."""
+    board, lead = HealthBoard(office.clock), Told(True)
+    alerter = office.alerter(lead, board=board)
+    alerter.run_once()
+    lead.leads = False
+    office.clock.advance(minutes(10))
+    alerter.run_once()
+    assert health(board).problem == ""
+    office.clock.advance(minutes(1))
+    alerter.run_once()
+    stage = health(board)
+    assert stage.problem.startswith("stands by, and nobody has decided since 2026-")
+    assert stage.standing_by
+    office.alerter().run_once()
+    alerter.run_once()
+    assert health(board).problem == ""
+
+
 def test_the_next_one_goes_on_and_the_former_one_stands_by(office: Office) -> None:
     first, second = Told(True), Told(False)
     one, other = office.alerter(first), office.alerter(second)

@@ -1,6 +1,7 @@
 """The alerter over a real store: which event at which time, through crashes and operators."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from alerting.outbox import Outbox
 from alerting.worker import Alerter, AlerterParts
 from runtime.clock import ManualClock
 from runtime.config import Config, Source
+from runtime.errors import RetryLater
 from runtime.health import HealthBoard
 from runtime.metrics import Metrics
 from runtime.settings import SHIPPED, load_config
@@ -20,8 +22,9 @@ from schemas.posts import SourceKind
 from schemas.windows import WindowRules
 from storage.counts import trend
 from storage.matters import events_since, insert_action
+from storage.migrate import migrate
 from storage.posts import insert_posts
-from storage.store import Store
+from storage.store import Params, Store
 from storage.windows import SqlWindows
 from tests.alerting.test_notifiers import Recorder
 from tests.made import START, minutes, raw_post, tagged
@@ -171,6 +174,39 @@ def test_history_counts_but_warns_of_nothing(office: Office) -> None:
     assert events_since(office.store, old) == []
     hours = trend(office.store, "food_safety", "", (old - minutes(60), START))
     assert [row[1] for row in hours] == [9]
+
+
+class SlowToDelete(Store):
+    """Its deletions are not answered in time."""
+
+    deletions = 0
+
+    def command(self, sql: str, params: Params | None = None) -> None:
+        if sql.lstrip().startswith("ALTER TABLE posts"):
+            self.deletions += 1
+            message = "the store does not answer"
+            raise RetryLater(message)
+        super().command(sql, params)
+
+
+def test_a_deletion_that_takes_long_is_not_asked_for_again_each_round(tmp_path: Path) -> None:
+    store = SlowToDelete(f"chdb://{tmp_path}/slow")
+    with closing(store):
+        migrate(store)
+        office = Office(store, ManualClock(START), Recorder())
+        complain(office, "1", "2", "3")
+        office.clock.advance(timedelta(days=CONFIG.settings.data.retention_days, hours=1))
+        alerter = office.alerter()
+        with pytest.raises(RetryLater):
+            alerter.run_once()
+        for _ in range(3):
+            office.clock.advance(minutes(1))
+            alerter.run_once()
+        assert store.deletions == 1
+        office.clock.advance(minutes(60))
+        with pytest.raises(RetryLater):
+            alerter.run_once()
+        assert store.deletions == 2
 
 
 def test_texts_go_after_the_retention_and_counts_stay(office: Office) -> None:

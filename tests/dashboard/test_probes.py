@@ -180,6 +180,32 @@ def test_stages_of_other_processes_stand_on_the_page(store: Store) -> None:
     assert page.stages[1].lags == ("posts 0:3",)
 
 
+def test_a_wrong_statement_is_told_with_a_remedy(served: Served) -> None:
+    answer = served.http.post("/sql", json={"sql": "SELECT nothing FROM posts"}, headers=AUTHORIZED)
+    assert answer.status_code == 400
+    assert answer.text.startswith("sql: ")
+    assert answer.text.endswith("; mend the statement (tables: docs/columns.md)\n")
+
+
+def test_a_stage_that_hangs_is_told_at_the_top_of_the_page(served: Served) -> None:
+    assert 'id="stages-bad"' not in served.html()
+    served.clock.advance(timedelta(minutes=10))
+    text = served.html("/?lang=en")
+    assert "A stage does not do its work: no warning is not calm. See Stages below." in text
+    assert "see its log, and restart the process" in text
+
+
+def test_no_stage_is_ahead_of_the_page(served: Served) -> None:
+    def peers() -> list[StageHealth]:
+        served.clock.advance(timedelta(minutes=5))
+        at = served.clock.now()
+        return [StageHealth("collect", at, instance="elsewhere", beat_at=at)]
+
+    page = build(gather(replace(served.parts, peers=peers)), Words("en"))
+    (found,) = (line for line in page.stages if line.instance == "elsewhere")
+    assert "last ok just now" in found.detail
+
+
 def test_status_names_what_waits_to_be_sent(morning: Served) -> None:
     for channel in ("wecom", "console"):
         set_mark(morning.parts.store, f"channel {channel}", town.NOW - timedelta(days=2))

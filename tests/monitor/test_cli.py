@@ -4,15 +4,20 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import chdir
+import threading
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from monitor.__main__ import app
-from monitor.runfile import DataFolder
+from monitor.runfile import DataFolder, url_of
+from tests.engines.process import free_port
 
+ROOT = Path(__file__).parents[2]
 PARENTS = {
     "source": "bbs",
     "source_kind": "forum",
@@ -29,6 +34,27 @@ def huisheng(*arguments: str, stdin: str = "", where: Path | None = None) -> Res
     """The command in this process, in the folder `where`."""
     with chdir(where or Path.cwd()):
         return CliRunner().invoke(app, list(arguments), input=stdin.encode())
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[int]:
+    """The port of a server that answers each POST with `body`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
 
 
 def objects(done: Result) -> list[dict[str, object]]:
@@ -172,6 +198,7 @@ def test_migrate_makes_a_store_that_sql_reads(tmp_path: Path) -> None:
         "0003_leadership.sql",
         "0004_matter_windows.sql",
     ]
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
     asked = huisheng("sql", "SELECT count() AS n FROM posts", "--format", "jsonl", where=tmp_path)
     assert (asked.stdout, asked.stderr) == ('{"n":0}\n', "")
     refused = huisheng("sql", "DROP TABLE posts", where=tmp_path)
@@ -180,6 +207,65 @@ def test_migrate_makes_a_store_that_sql_reads(tmp_path: Path) -> None:
     wrong = huisheng("sql", "SELECT nothing FROM posts", where=tmp_path)
     assert wrong.exit_code == 2
     assert "docs/columns.md" in wrong.stderr
+
+
+def test_the_settings_that_are_named_say_which_store_is_asked(tmp_path: Path) -> None:
+    """Also from a folder without config/, where the sample town is meant else."""
+    huisheng("init", "here", where=tmp_path)
+    huisheng("migrate", "--config", "here", where=tmp_path)
+    for options in (("--config", "here"), ()):
+        asked = huisheng("sql", "SELECT count() FROM posts", *options, where=tmp_path)
+        assert (asked.exit_code, asked.stderr) == (0, "")
+    huisheng("init", "there", where=tmp_path)
+    (tmp_path / "there" / "huisheng.toml").write_text('[data]\ndir = "empty"\n', "utf-8")
+    asked = huisheng("sql", "SELECT 1", "--config", "there", where=tmp_path)
+    assert asked.stderr == "empty: holds no store yet; start one with `make run`\n"
+
+
+def test_a_running_process_is_asked_past_any_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its token is for nobody else."""
+    huisheng("init", where=tmp_path)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    held = DataFolder(tmp_path / "data")
+    with answering(b"1\n") as port:
+        held.announce("127.0.0.1", port, "token")
+        asked = huisheng("sql", "SELECT 1", where=tmp_path)
+    held.close()
+    assert (asked.stdout, asked.stderr) == ("1\n", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("::", "http://[::1]:8000"),
+    ],
+)
+def test_a_page_is_asked_where_it_listens(host: str, url: str) -> None:
+    assert url_of(host, 8000) == url
+
+
+def test_a_backup_that_can_not_be_written_is_told_in_a_line(tmp_path: Path) -> None:
+    huisheng("init", where=tmp_path)
+    huisheng("migrate", where=tmp_path)
+    (tmp_path / "taken").write_text("no folder", "utf-8")
+    done = huisheng("backup", "taken", where=tmp_path)
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "[Errno 17] File exists: 'taken'; see that the files can be read and written, and the "
+        "free space\n"
+    )
+
+
+def test_a_reader_is_refused_before_an_embedded_store_is_made(tmp_path: Path) -> None:
+    done = huisheng("reader", "wang", stdin="a long password\n", where=tmp_path)
+    assert done.exit_code == 2
+    assert "the embedded store has no users" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_an_action_on_no_open_matter_is_refused(tmp_path: Path) -> None:
@@ -219,6 +305,25 @@ def test_status_says_that_nothing_runs(tmp_path: Path) -> None:
     assert "没有进行中的事项" in stored.stdout
 
 
+def test_a_server_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
+    """In a process of its own, where nothing takes what the driver logs."""
+    place = f"http://127.0.0.1:{free_port()}/huisheng"
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", "sql", "SELECT 1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HUISHENG_STORE__DSN": place},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{place}: ClickHouse does not answer: [Errno 111] Connection refused; start it, or mend "
+        "store.dsn\n",
+    )
+
+
 def test_stdout_holds_json_lines_alone_in_a_process_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "feed.xml").write_text(FEED, "utf-8")
     done = subprocess.run(
@@ -244,3 +349,5 @@ def test_every_command_has_an_example() -> None:
     for command in commands:
         assert command in listed
         assert "Example: huisheng" in huisheng(command, "--help").stdout
+    # Square brackets are markup there and would swallow it.
+    assert "(default: config/, else" in " ".join(huisheng("check", "--help").stdout.split())

@@ -58,6 +58,12 @@ def test_each_address_answers() -> None:
             assert http.post("/readyz").status_code == 501
 
 
+def test_on_loopback_it_answers_to_local_names_only() -> None:
+    with serving(told()) as address, httpx.Client(base_url=address, trust_env=False) as http:
+        for host, code in {"evil.example": 421, "": 421, "localhost:80": 200}.items():
+            assert http.get("/health.json", headers={"Host": host}).status_code == code
+
+
 def test_the_end_does_not_wait_for_one_who_asks_and_does_not_listen() -> None:
     with serving(told()) as address, socket.socket() as silent:
         silent.connect(("127.0.0.1", int(address.rpartition(":")[2])))

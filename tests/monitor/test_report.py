@@ -45,6 +45,15 @@ def printed(capsys: pytest.CaptureFixture[str], status: Status) -> tuple[int, st
     return code, capsys.readouterr().out
 
 
+def test_brackets_in_names_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    peer = StageHealth("[fe80::1]:8010", problem="is away", instance="")
+    matter = replace(ALL_WELL.matters[0], unit="一中[b]")
+    status = replace(ALL_WELL, stages=tuple(judge([peer], NOW, STALE)), matters=(matter,))
+    _, text = printed(capsys, status)
+    assert "│ [fe80::1]:8010 │" in text
+    assert "│ 一中[b]" in text
+
+
 def test_all_that_is_asked_stands_there(capsys: pytest.CaptureFixture[str]) -> None:
     code, text = printed(capsys, ALL_WELL)
     assert code == 0

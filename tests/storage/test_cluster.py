@@ -1,13 +1,16 @@
 """The schema for a cluster: parsed by a real engine, never run on a cluster."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from runtime.errors import ConfigError
 from storage.cluster import SHARDED, on_cluster
-from storage.migrate import CREATE, WIDEN, shipped, shipped_views
+from storage.migrate import CREATE, WIDEN, migrate, shipped, shipped_views
 from storage.posts import DROPS
 from storage.store import Store
+from tests.engines.clickhouse_server import ClickHouseServer
 from tests.stores import chdb_store
 
 pytestmark = pytest.mark.xdist_group("chdb places")
@@ -64,3 +67,14 @@ def test_a_store_that_is_one_process_is_no_cluster(tmp_path: Path) -> None:
     store = Store(f"chdb://{tmp_path}/store", cluster="town")
     assert store.cluster == ""
     store.close()
+
+
+def test_a_cluster_that_the_server_does_not_know_is_told(
+    clickhouse_server: ClickHouseServer,
+) -> None:
+    told = "has no cluster nowhere; take one that stands"
+    with (
+        closing(Store(clickhouse_server.url, cluster="nowhere")) as store,
+        pytest.raises(ConfigError, match=told),
+    ):
+        migrate(store)
