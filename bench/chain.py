@@ -31,6 +31,7 @@ from monitor.wiring import House, alert_stage, analyze_stage, open_log, open_sto
 from runtime.clock import ScaledClock, stopwatch
 from runtime.config import Config
 from runtime.health import HealthBoard
+from runtime.logs import set_up
 from runtime.metrics import Metrics
 from runtime.settings import load_config
 from schemas.codec import encode
@@ -68,6 +69,7 @@ def main() -> None:
     options.add_argument("--steady-seconds", type=int, default=30)
     options.add_argument("--mode", nargs="+", default=["embedded", "server"])
     asked = options.parse_args()
+    set_up(json_lines=False)
     Console().print(versions("chdb", "clickhouse-connect", "kafka-python", "rjieba"))
     posts = raw_posts(asked.posts, datetime.now(UTC))
     base = tagging_rate(asked.posts)
@@ -188,6 +190,7 @@ def server(folder: Path) -> Iterator[Chain]:
             "HUISHENG_BUS__BROKERS": json.dumps(kafka.brokers),
             "HUISHENG_STORE__DSN": dsn,
             "HUISHENG_DATA__DIR": str(folder / "data"),
+            "HUISHENG_NOTIFY__CONSOLE": "false",
         }
         log = stack.enter_context(closing(KafkaLog(KafkaSettings(kafka.brokers))))
         for name in ("analyze", "analyze", "alert"):
@@ -206,7 +209,8 @@ def is_up(store: Store) -> bool:
 
 def with_data(config: Config, folder: Path) -> Config:
     data = config.settings.data.model_copy(update={"dir": folder})
-    settings = config.settings.model_copy(update={"data": data})
+    quiet = config.settings.notify.model_copy(update={"console": False})
+    settings = config.settings.model_copy(update={"data": data, "notify": quiet})
     return config.model_copy(update={"settings": settings})
 
 

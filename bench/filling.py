@@ -18,9 +18,11 @@ WINDOW = Window(
     posts=40, concerns=20, stories=30, sites=5, sources=5, replies=9, views=0, coverage=1.0
 )
 
+TEXTS = "CREATE TABLE bench_texts (title String, body String) ENGINE = MergeTree ORDER BY body"
 # Bodies are a town text with words of others, so that they compress as texts do.
 POSTS = """
-WITH {titles:Array(String)} AS titles, {bodies:Array(String)} AS bodies,
+WITH (SELECT groupArray(title) FROM bench_texts) AS titles,
+    (SELECT groupArray(body) FROM bench_texts) AS bodies,
     {topics:Array(String)} AS names, {until:DateTime64(3)} AS until
 INSERT INTO posts (counted_at, source, id, source_kind, site, url, title, body, published_at,
     seen_at, thread, thread_title, topics, category, units, owed, danger, sensitivity, story_id,
@@ -80,10 +82,10 @@ GROUP BY topic, unit
 
 
 def fill(store: Store, posts: int, until: datetime, matters: list[Matter]) -> None:
-    texts = load_town().posts
+    store.command(TEXTS)
+    texts = [(text.title or "随手一帖", text.body) for text in load_town().posts]
+    store.insert("bench_texts", ("title", "body"), texts)
     params = {
-        "titles": [text.title or "随手一帖" for text in texts],
-        "bodies": [text.body for text in texts],
         "topics": list(TOPICS),
         "until": until,
         "span": int(timedelta(days=DAYS) / timedelta(milliseconds=1)),

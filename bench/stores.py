@@ -135,11 +135,16 @@ def questions(store: Store, matters: list[Matter]) -> dict[str, Callable[[], obj
     def now() -> datetime:
         return datetime.now(UTC)
 
+    def two_days() -> tuple[datetime, datetime]:
+        return now() - 2 * DAY, now()
+
     return {
         "open matters": lambda: standing_matters(store, now() - 7 * DAY),
         "numbers of open matters": lambda: windows_of(store, [matter.id for matter in matters]),
         "hours of the chart": lambda: hours_of(store, keys, (now() - CHART, now())),
-        "latest posts of each matter": lambda: latest_posts(store, keys, (now() - CHART, now()), 4),
+        "latest posts of each matter": lambda: latest_posts(
+            store, keys, (now() - 2 * DAY, now()), 4
+        ),
         "posts by source": lambda: posts_by_source(store, (now() - DAY, now())),
         "coverage": lambda: coverage(store, config.sources, now(), DAY),
         "health of sources": lambda: health(store, now() - 7 * DAY),

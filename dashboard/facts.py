@@ -30,6 +30,8 @@ CLOSED_SHOWN = timedelta(days=7)
 POLLS_SHOWN = timedelta(days=7)
 EVENTS_SHOWN = 20
 POSTS_SHOWN = 4
+# A matter closes when no concern of it is counted for so long.
+POSTS_SINCE = timedelta(hours=48)
 ALL_POSTS = MatterKey(topic="", unit="*")
 
 
@@ -132,7 +134,7 @@ def _latest(
     store: Store, keys: Sequence[MatterKey], at: datetime
 ) -> Mapping[MatterKey, Sequence[LatestPost]]:
     found: dict[MatterKey, list[LatestPost]] = defaultdict(list)
-    for post in latest_posts(store, keys, (at - CHART, at), POSTS_SHOWN) if keys else ():
+    for post in latest_posts(store, keys, (at - POSTS_SINCE, at), POSTS_SHOWN) if keys else ():
         found[post.key].append(post)
     return found
 

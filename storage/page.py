@@ -119,8 +119,8 @@ def latest_posts(
 ) -> list[LatestPost]:
     """Up to `each` posts of every matter, those with danger first, then newest first."""
     since, until = span
-    # An edited post may come twice and be left out once: a few more are asked for.
-    params = {"since": since, "until": until, "each": 2 * each, **_bound(keys)}
+    # An edited post may come twice and be left out once: two more are asked for.
+    params = {"since": since, "until": until, "each": each + 2, **_bound(keys)}
     posts = _as_they_are(store, store.rows(CANDIDATES, params, PAGE_LIMITS))
     return [
         post
