@@ -150,7 +150,7 @@ def questions(store: Store, matters: list[Matter]) -> dict[str, Callable[[], obj
         ),
         "posts by source": lambda: posts_by_source(store, (now() - DAY, now())),
         "coverage": lambda: coverage(store, config.sources, now(), DAY),
-        "health of sources": lambda: health(store, now() - 7 * DAY),
+        "health of sources": lambda: health(store, now() - 7 * DAY, now()),
         "last events": lambda: deliveries_of(store, [e.id for e in last_events(store, 20)]),
         "alerter: windows": lambda: windows.counts(now()),
         "alerter: matters": lambda: load_matters(store, now() - 30 * DAY),

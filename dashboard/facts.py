@@ -123,7 +123,7 @@ def _urgency(matter: Matter) -> tuple[int, datetime]:
 def _watch(parts: PageParts, at: datetime, stages: Sequence[StageHealth]) -> Watch:
     return Watch(
         coverage=coverage(parts.store, parts.config.sources, at, DAY),
-        sources={found.source: found for found in health(parts.store, at - POLLS_SHOWN)},
+        sources={found.source: found for found in health(parts.store, at - POLLS_SHOWN, at)},
         posts=posts_by_source(parts.store, (at - DAY, at)),
         stages=stages,
         stale_after=parts.stale_after,

@@ -27,7 +27,7 @@ LAST = """
 SELECT source, max(at) AS last, argMax((outcome, message), at),
     maxIf(at, outcome IN {covering:Array(String)})
 FROM polls
-WHERE at > {since:DateTime64(3)}
+WHERE at > {since:DateTime64(3)} AND at <= {until:DateTime64(3)}
 GROUP BY source
 """
 
@@ -65,13 +65,13 @@ def _milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def health(store: Store, since: datetime) -> list[SourceHealth]:
+def health(store: Store, since: datetime, until: datetime) -> list[SourceHealth]:
     covering = [outcome.value for outcome in COVERING]
     return [
         SourceHealth(
             source, last, PollOutcome(outcome), message, good if good.year > 1970 else None
         )
         for source, last, (outcome, message), good in store.rows(
-            LAST, {"since": since, "covering": covering}
+            LAST, {"since": since, "until": until, "covering": covering}
         )
     ]

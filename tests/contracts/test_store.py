@@ -290,7 +290,7 @@ def test_coverage_is_the_share_of_the_window_that_good_polls_cover(store: Store)
 
 def test_health_tells_the_last_poll_of_each_source(store: Store) -> None:
     insert_polls(store, [*polls(3), *polls(4, PollOutcome.HTTP_ERROR)[3:]])
-    (found,) = health(store, START)
+    (found,) = health(store, START, START + minutes(40))
     assert (found.outcome, found.last_at) == (PollOutcome.HTTP_ERROR, START + minutes(40))
     assert found.good_at == START + minutes(30)
 
