@@ -8,6 +8,7 @@ import pytest
 from storage.migrate import migrate
 from storage.store import Store
 from tests.engines.clickhouse_server import ClickHouseServer
+from tests.stores import TABLES
 from tests.stores import chdb_store as chdb_store_in
 
 
@@ -27,3 +28,20 @@ def server_store(clickhouse_server: ClickHouseServer) -> Iterator[Store]:
     migrate(store)
     yield store
     store.close()
+
+
+@pytest.fixture(
+    params=[
+        "chdb",
+        pytest.param(
+            "clickhouse", marks=[pytest.mark.clickhouse, pytest.mark.xdist_group("clickhouse")]
+        ),
+    ]
+)
+def store(request: pytest.FixtureRequest) -> Store:
+    """Emptied, on one engine after the other."""
+    name = "chdb_store" if request.param == "chdb" else "server_store"
+    found: Store = request.getfixturevalue(name)
+    for table in TABLES:
+        found.command(f"TRUNCATE TABLE {table}")
+    return found

@@ -17,7 +17,6 @@ from storage.store import Store
 from tests.alerting.test_notifiers import EVENT
 from tests.engines.process import wait_until
 from tests.made import START, matter, minutes, raw_post, tagged
-from tests.stores import TABLES
 
 SLOW = """
 INSERT INTO marks (name, at)
@@ -31,22 +30,6 @@ AHEAD = (
     "INSERT INTO hourly_counts "
     "SELECT * REPLACE (counted + INTERVAL 1 DAY AS counted) FROM hourly_counts",
 )
-
-
-@pytest.fixture(
-    params=[
-        "chdb",
-        pytest.param(
-            "clickhouse", marks=[pytest.mark.clickhouse, pytest.mark.xdist_group("clickhouse")]
-        ),
-    ]
-)
-def store(request: pytest.FixtureRequest) -> Store:
-    name = "chdb_store" if request.param == "chdb" else "server_store"
-    found: Store = request.getfixturevalue(name)
-    for table in TABLES:
-        found.command(f"TRUNCATE TABLE {table}")
-    return found
 
 
 def event(sequence: int = 1) -> Event:

@@ -38,23 +38,6 @@ from storage.polls import coverage, health
 from storage.posts import drop_before, insert_engagement, insert_polls, insert_posts
 from storage.store import Store, StoreError
 from tests.made import START, matter, minutes, raw_post, reading, tagged
-from tests.stores import TABLES
-
-
-@pytest.fixture(
-    params=[
-        "chdb",
-        pytest.param(
-            "clickhouse", marks=[pytest.mark.clickhouse, pytest.mark.xdist_group("clickhouse")]
-        ),
-    ]
-)
-def store(request: pytest.FixtureRequest) -> Store:
-    name = "chdb_store" if request.param == "chdb" else "server_store"
-    found: Store = request.getfixturevalue(name)
-    for table in TABLES:
-        found.command(f"TRUNCATE TABLE {table}")
-    return found
 
 
 def test_migrations_are_applied_once(store: Store) -> None:
