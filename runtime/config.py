@@ -71,6 +71,9 @@ class StoreSettings(Strict):
 
 
 class PageSettings(Strict):
+    """`profile`: a district's page shows which department must answer, a school's does not."""
+
+    profile: Literal["school", "district"] = "school"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
 
@@ -108,6 +111,9 @@ class FetchSettings(Strict):
 
 
 class AnalyzeSettings(Strict):
+    """`model`: a folder that `huisheng train` wrote, `shipped`, or `none` for the rules alone."""
+
+    model: str = "shipped"
     engine: Literal["rjieba", "jieba"] = "rjieba"
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
 
@@ -159,13 +165,17 @@ class Settings(BaseSettings):
 
 
 class Source(Strict):
-    """One public feed. `interval_minutes`: how often it is asked when all goes well."""
+    """One public feed. `interval_minutes`: how often it is asked when all goes well.
+
+    `area`: the place whose people write there; it tells which 一中 a post means.
+    """
 
     id: Key
     name: Name
     kind: SourceKind
     url: Url
     interval_minutes: Annotated[float, Field(ge=1, le=1440)] = 10
+    area: Annotated[str, Field(max_length=80)] = ""
 
 
 class SourcesFile(Strict):
@@ -173,10 +183,14 @@ class SourcesFile(Strict):
 
 
 class Unit(Strict):
-    """A school or place; a post that holds its name or an alias belongs to it."""
+    """A school or place; a post that holds its name or an alias belongs to it.
+
+    Units of different areas may share an alias: the area of the post's source decides.
+    """
 
     name: Name
     aliases: tuple[Name, ...] = ()
+    area: Annotated[str, Field(max_length=80)] = ""
 
 
 class UnitsFile(Strict):

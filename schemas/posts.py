@@ -108,7 +108,9 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="p
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a tag stands: the rule's words, or the model's strongest features with its score."""
+    """Why a tag stands. `by`: `rule` (its words), `model` (the words of the post that weighed most
+    and the calibrated `score`, 0 to 1) or `thread` (taken over from the thread's title).
+    """
 
     tag: str
     by: str
@@ -117,7 +119,10 @@ class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Tags(msgspec.Struct, frozen=True, kw_only=True):
-    """What the analyzers say of a post. `topics`: most central first; `units`: canonical names."""
+    """What the analyzers say of a post. `topics`: most central first; `units`: canonical names.
+
+    `rules_version`, `model_version`: what they were made by; no model is "".
+    """
 
     topics: tuple[str, ...]
     units: tuple[str, ...]
@@ -127,6 +132,8 @@ class Tags(msgspec.Struct, frozen=True, kw_only=True):
     department: str | None
     story_id: str
     why: tuple[Why, ...]
+    rules_version: str = ""
+    model_version: str = ""
 
     @property
     def category(self) -> str | None:

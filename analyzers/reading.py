@@ -1,0 +1,39 @@
+"""A post's text made ready once, for all that look at it: folded, and cut into words when asked."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from analyzers.segment import Segmenter, fold
+
+
+@dataclass
+class Reading:
+    """`text` is title, line break, body, folded; the body starts at `title_end` + 1."""
+
+    text: str
+    title_end: int
+    segmenter: Segmenter
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words of the text; joined they are the text again."""
+        return self.segmenter.cut(self.text)
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """Where each word ends in the text."""
+        ends, end = [], 0
+        for word in self.words:
+            end += len(word)
+            ends.append(end)
+        return ends
+
+    @cached_property
+    def spans(self) -> set[tuple[int, int]]:
+        """Start and end of each word."""
+        return set(zip([0, *self.ends], self.ends, strict=False))
+
+
+def read(title: str, body: str, segmenter: Segmenter) -> Reading:
+    head = fold(title)
+    return Reading(f"{head}\n{fold(body)}", len(head), segmenter)
