@@ -7,7 +7,7 @@ Called by the rules, the unit finder and the classifier.
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 Engine = Literal["rjieba", "jieba"]
 
@@ -24,11 +24,22 @@ class Segmenter:
     """
 
     def __init__(self, engine: Engine = "rjieba", words: Iterable[str] = ()) -> None:
-        load = _load_jieba if engine == "jieba" else _load_rjieba
-        self._cut = load(sorted(set(words)))
+        if engine == "jieba":
+            self._cut, self._tagging = _load_jieba(sorted(set(words))), _load_rjieba([])
+        else:
+            self._tagging = _load_rjieba(sorted(set(words)))
+            self._cut = self._tagging.cut
 
     def cut(self, text: str) -> list[str]:
         return self._cut(text)
+
+    def part_of_speech(self, word: str) -> str:
+        """In jieba's letters (ns: a place, nr: a name, r: a pronoun).
+
+        "" for words that were added, and for what is not one word.
+        """
+        found = self._tagging.tag(word)
+        return str(found[0][1]) if len(found) == 1 else ""
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Start and end of each word."""
@@ -40,14 +51,13 @@ class Segmenter:
                 yield start, end
 
 
-def _load_rjieba(words: list[str]) -> Callable[[str], list[str]]:
+def _load_rjieba(words: list[str]) -> Any:
     import rjieba
 
     engine = rjieba.Jieba()
     for word in words:
         engine.add_word(word, None, None)
-    cut: Callable[[str], list[str]] = engine.cut
-    return cut
+    return engine
 
 
 def _load_jieba(words: list[str]) -> Callable[[str], list[str]]:

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from analyzers.keywords import RuleBook, RuleMatch, parse_rules, quoted_words
-from analyzers.segment import Segmenter, fold
+from analyzers.keywords import RuleBook, RuleMatch
+from analyzers.reading import read
+from analyzers.rule_syntax import parse_files, quoted_words
+from analyzers.segment import Segmenter
 from analyzers.sites import site_of
 from analyzers.stories import story_of
+from analyzers.unit_names import words_to_know
 from analyzers.units import UnitFinder
 from runtime.config import Config
 from schemas.posts import Owed, Post, RawPost, SourceKind, TaggedPost, Tags, Why
@@ -15,30 +18,28 @@ MOST_TOPICS = 3
 # A topic whose score is a smaller share of the first one's is a passing word.
 CENTRAL_SHARE = 0.5
 MOST_WORDS = 8
-# What stands further down a long letter is seldom what the letter is about.
-BODY_READ = 360
 
 
 class Tagger:
     def __init__(self, config: Config) -> None:
-        topics = [parse_rules(topic.rules) for topic in config.topics]
-        owed = [parse_rules(file) for file in config.owed]
-        files = [parse_rules(config.danger), *owed, *topics]
-        names = [name for unit in config.units for name in (unit.name, *unit.aliases)]
+        rules = [config.danger, *config.owed, *(topic.rules for topic in config.topics)]
+        files = parse_files(rules)
         words = [word for file in files for word in quoted_words(file)]
-        segmenter = Segmenter(config.settings.analyze.engine, [*names, *words])
-        self._book = RuleBook(files, segmenter)
-        self._units = UnitFinder(config.units, segmenter)
+        self._segmenter = Segmenter(
+            config.settings.analyze.engine, [*words_to_know(config.units), *words]
+        )
+        self._book = RuleBook(files)
+        self._units = UnitFinder(config.units, config.sources, self._segmenter)
         self._topics = [topic.key for topic in config.topics]
         self._owed = [Owed(Path(file.path).stem) for file in config.owed]
         self._harm = {topic.key for topic in config.topics if topic.harm}
 
     def tag(self, post: Post) -> Tags:
-        title, body = fold(post.title), fold(post.body)
-        danger, *rest = self._book.match(title, body[:BODY_READ])
+        reading = read(post.title, post.body, self._segmenter)
+        danger, *rest = self._book.match(reading)
         topics = self._central(rest[len(self._owed) :], danger is not None)
         owed = self._owing(rest[: len(self._owed)])
-        units = self._units.find(f"{title}\n{body}")
+        units = self._units.find(reading, post.source)
         tagged = [*topics, *owed, *([("danger", danger)] if danger else [])]
         names = tuple(name for name, _ in topics)
         answer = Owed(owed[0][0]) if owed else _unsaid(post, danger is not None)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from analyzers.tag import Tagger
+from analyzers.drift import tell_drift
+from analyzers.reload import RuleWatch, mark
 from bus.consume import Consumer, ConsumerHealth, Pace, Work
 from bus.log import ENGAGEMENT, POLLS, POSTS, Log, Record
 from runtime.clock import Clock
@@ -36,10 +37,13 @@ class AnalyzerParts:
 class Analyzer:
     def __init__(self, parts: AnalyzerParts) -> None:
         self.parts = parts
-        self.tagger = Tagger(parts.config)
+        self.rules = RuleWatch(parts.config, parts.clock, parts.metrics)
+        self._marks = [self.rules.change()]
         streams = (POSTS, ENGAGEMENT, POLLS)
         took = parts.metrics.batch_seconds.observe
-        work = Work("analyzers", streams, self.read, self.store, self.set_aside, took)
+        work = Work(
+            "analyzers", streams, self.read, self.store, self.set_aside, took, self.look_at_rules
+        )
         pace = Pace(batch_size=parts.config.settings.analyze.batch_size)
         self.consumer = Consumer(parts.log, work, parts.clock, pace)
         parts.board.watch(STAGE, self.health)
@@ -52,12 +56,20 @@ class Analyzer:
         return StageHealth(
             STAGE,
             now.last_ok_at,
-            now.last_error or "",
-            notice=_notice(now),
+            now.last_error or self.rules.problem,
+            notice=_notice(now, self.rules.notice),
             lags=now.lags or (),
             beat_at=now.beat_at,
             dead=now.dead,
         )
+
+    def look_at_rules(self) -> None:
+        """Between batches: those of one batch are tagged alike."""
+        if changed := self.rules.look():
+            self._marks.append(changed)
+        while self._marks:
+            mark(self.parts.store, self._marks[0])
+            del self._marks[0]
 
     def read(self, record: Record) -> Message:
         return decode(record.value)
@@ -82,12 +94,13 @@ class Analyzer:
         posts = [post for post in _only(messages, RawPost) if post.counted_at >= oldest]
         readings = [r for r in _only(messages, Engagement) if r.counted_at >= oldest]
         polls = _only(messages, Poll)
-        tagged = [self.tagger.tagged(post) for post in posts]
+        tagged = [self.rules.tagger.tagged(post) for post in posts]
         with self.parts.metrics.query_seconds.labels("insert").time():
             insert_posts(self.parts.store, tagged)
             insert_engagement(self.parts.store, readings)
             insert_polls(self.parts.store, polls)
         self._measure(posts, polls)
+        tell_drift(self.parts.metrics, tagged)
         for stream, stored in ((POSTS, posts), (ENGAGEMENT, readings), (POLLS, polls)):
             self.parts.metrics.stored.labels(stream).inc(len(stored))
 
@@ -103,8 +116,8 @@ def _only(messages: Sequence[Message], kind: type[M]) -> list[M]:
     return [message for message in messages if isinstance(message, kind)]
 
 
-def _notice(now: ConsumerHealth) -> str:
-    said = []
+def _notice(now: ConsumerHealth, rules: str) -> str:
+    said = [rules] if rules else []
     if now.dead:
         said.append(f"{now.dead} messages set aside; last {now.last_dead}")
     if now.open_letters:

@@ -40,7 +40,8 @@ class Work(Generic[T]):
     when some can never be stored: it is given the halves then, down to the ones that are bad. It is
     given the same items again after a failure or a crash; a batch without any item it never sees.
     `set_aside` is told of each dead letter once it is kept; `measured` is given the seconds that
-    each batch took, from read to committed.
+    each batch took, from read to committed. `between` is called before each poll, also while
+    nothing comes; it may raise RetryLater.
     """
 
     group: str
@@ -49,6 +50,7 @@ class Work(Generic[T]):
     store: Callable[[Sequence[T]], None]
     set_aside: Callable[[Record], None] = lambda _: None
     measured: Callable[[float], None] = lambda _: None
+    between: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class Consumer(Generic[T]):
     def step(self, reader: Reader) -> float:
         """One batch; returns for how many seconds to pause after it, 0 when all went well."""
         try:
+            self._work.between()
             records = reader.poll(self._pace.batch_size, self._pace.poll_seconds)
             self._look_at_lag(reader)
             self._look_at_letters()

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.applications import Starlette
@@ -20,14 +20,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from dashboard.actions import ActionRefused, ActionRequest, Refusal, record
+from dashboard.asked import FORM_BYTES, form_of, words_of
 from dashboard.facts import PageParts as PageParts
 from dashboard.facts import gather
-from dashboard.guard import Guard, TooLarge, has_token, is_same_origin, read_body
+from dashboard.guard import Guard, TooLarge, has_token, read_body
+from dashboard.judging import Judging
+from dashboard.orders import Orders
 from dashboard.pages import build
 from dashboard.render import Notice, Templates
 from dashboard.sql import answer
 from dashboard.status import status
-from dashboard.words import Words, choose_language
 from runtime.errors import RetryLater
 from runtime.metrics import QueryKind
 from runtime.probes import PATHS
@@ -35,8 +37,9 @@ from schemas.matters import Action, ActionKind
 from storage.store import StoreError
 
 STORE_THREADS = 4
-FORM_BYTES = 20_000
 SQL_BYTES = 1_000_000
+# What was recorded, as the address says it after a form.
+DONE = (*ActionKind, "judged")
 NO_TOKEN = "the token is missing or wrong; send `Authorization: Bearer …` from the run file\n"
 
 T = TypeVar("T")
@@ -59,7 +62,7 @@ class Desk:
 
     async def page(self, request: Request) -> Response:
         done = request.query_params.get("done")
-        if done in list(ActionKind):
+        if done in DONE:
             notice = Notice(words_of(request)(f"done_{done}"), refused=False)
             return await self._whole(request, notice)
         if "fragment" not in request.query_params:
@@ -164,6 +167,8 @@ def create_app(parts: PageParts) -> Starlette:
             Route("/", desk.page),
             Route("/matters/{matter_id}/actions", desk.act, methods=["POST"]),
             Route("/act", desk.act_by_token, methods=["POST"]),
+            *Orders(parts, desk.call).routes(),
+            *Judging(parts, desk.templates, desk.call).routes(),
             Route("/sql", desk.sql, methods=["POST"]),
             Route("/status.json", desk.status),
             *(Route(path, desk.probe) for path in PATHS),
@@ -181,22 +186,11 @@ async def no_icon(_request: Request) -> Response:
     return Response(status_code=204)
 
 
-def words_of(request: Request) -> Words:
-    accepted = request.headers.get("accept-language", "")
-    return Words(choose_language(request.query_params.get("lang"), accepted))
-
-
 async def _asked(request: Request) -> ActionRequest:
-    if not is_same_origin(request.headers):
-        raise ActionRefused(Refusal.ORIGIN)
-    try:
-        body = await read_body(request, FORM_BYTES)
-    except TooLarge as error:
-        raise ActionRefused(Refusal.SIZE, FORM_BYTES) from error
-    form = parse_qs(body.decode("utf-8", "replace"))
+    form = await form_of(request)
     return ActionRequest(
         matter_id=request.path_params["matter_id"],
-        kind=form.get("kind", [""])[0],
-        operator=form.get("operator", [""])[0],
-        note=form.get("note", [""])[0],
+        kind=form.get("kind", ""),
+        operator=form.get("operator", ""),
+        note=form.get("note", ""),
     )

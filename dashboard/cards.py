@@ -7,11 +7,13 @@ from typing import Literal
 from dashboard.charts import Chart, chart
 from dashboard.facts import DAY, Facts
 from dashboard.standing import Standing, danger_of, latch_of, standing
+from dashboard.tagging import TagLine, post_address, post_key, tag_line, topic_name
 from dashboard.times import duration, moment
 from dashboard.words import Words
 from runtime.config import Config
 from schemas.matters import Action, ActionKind, Matter, MatterKey, Tier
 from storage.page import LatestPost
+from storage.reading import Judgement
 
 LINKED = ("http://", "https://")
 COLOURS = {Tier.GENERAL: "blue", Tier.LARGER: "yellow", Tier.MAJOR: "orange", Tier.GRAVE: "red"}
@@ -39,13 +41,18 @@ class Clock:
 
 @dataclass(frozen=True)
 class PostLine:
-    """`url` is empty when it is no web address: then the heading is no link."""
+    """`url` is empty when it is no web address: then the heading is no link.
 
+    `key` tells it from other posts of the page; `judge`: the address at which it can be judged.
+    """
+
+    key: str
     heading: str
     url: str
     at: str
     source: str
-    danger: bool
+    tags: TagLine
+    judge: str
 
 
 @dataclass(frozen=True)
@@ -100,12 +107,9 @@ def badge(tier: Tier, words: Words) -> Badge:
     return Badge(COLOURS[tier], words(f"tier_{number}"), words(f"colour_{number}"))
 
 
-def topic_name(config: Config, key: str, words: Words) -> str:
-    """The key itself for a topic that the configuration no longer has."""
-    for topic in config.topics:
-        if topic.key == key:
-            return topic.name if words.language == "zh" else topic.name_en
-    return key
+def web_address(url: str) -> str:
+    """Empty for what no browser should follow."""
+    return url if url.startswith(LINKED) else ""
 
 
 def unit_name(key: MatterKey, words: Words) -> str:
@@ -131,8 +135,8 @@ def card(matter: Matter, facts: Facts, words: Words) -> Card:
         first_day_hours=round(min(max(age / timedelta(hours=1), 0), 24), 2),
         notes=_notes(stands, words),
         numbers=_numbers(facts, matter),
-        posts=tuple(_post(post, facts, words) for post in facts.latest.get(matter.key, ())),
-        chart=chart(facts.hours.get(matter.key, {}), facts.at, words),
+        posts=_posts(matter, facts, words),
+        chart=chart(facts.hours.get(matter.key, {}), facts.at, words, facts.changes),
         choices=choices,
         note_hint=words("note_hint" if latch_of(matter) else "note_hint_report"),
         form_open=urgent or report.state == "bad",
@@ -187,14 +191,27 @@ def _numbers(facts: Facts, matter: Matter) -> Numbers:
     return Numbers(window.posts, window.concerns, window.sites, window.replies, found.growing)
 
 
-def _post(post: LatestPost, facts: Facts, words: Words) -> PostLine:
-    names = {source.id: source.name for source in facts.config.sources}
+def post_line(
+    post: LatestPost, back: str, judgement: Judgement | None, config: Config, words: Words
+) -> PostLine:
+    """`back`: where judging it leads back to, a matter's id or LOOK_BACK."""
+    names = {source.id: source.name for source in config.sources}
     return PostLine(
+        key=post_key(post.source, post.id),
         heading=post.heading.strip() or words("untitled"),
-        url=post.url if post.url.startswith(LINKED) else "",
+        url=web_address(post.url),
         at=moment(post.at),
         source=names.get(post.source, post.source),
-        danger=post.danger,
+        tags=tag_line((post.labels, post.why), judgement, config, words),
+        judge=post_address((post.source, post.id, post.at), back, words),
+    )
+
+
+def _posts(matter: Matter, facts: Facts, words: Words) -> tuple[PostLine, ...]:
+    said, config = facts.judgements, facts.config
+    return tuple(
+        post_line(post, matter.id, said.get((post.source, post.id)), config, words)
+        for post in facts.latest.get(matter.key, ())
     )
 
 

@@ -5,13 +5,16 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from runtime.clock import Clock
 from runtime.config import Config
 from runtime.health import HealthBoard, StageHealth
 from runtime.metrics import Metrics
 from runtime.probes import Probes
+from schemas.corrections import TagChange
 from schemas.matters import Action, Delivery, Event, Matter, MatterKey
+from storage.corrections import tag_changes
 from storage.matter_windows import MatterWindow, windows_of
 from storage.matters import actions_of, deliveries_of, last_events
 from storage.page import (
@@ -22,6 +25,8 @@ from storage.page import (
     standing_matters,
 )
 from storage.polls import SourceHealth, coverage, health
+from storage.reading import Judgement, judgements
+from storage.retagging import RetagReport, RetagRequest
 from storage.store import Store
 
 DAY = timedelta(hours=24)
@@ -33,6 +38,18 @@ POSTS_SHOWN = 4
 # A matter closes when no concern of it is counted for so long.
 POSTS_SINCE = timedelta(hours=48)
 ALL_POSTS = MatterKey(topic="", unit="*")
+
+
+class Retagging(Protocol):
+    """Tags stored posts again inside this process."""
+
+    def start(self, request: RetagRequest) -> None:
+        """Returns at once; raises ConfigError while another one runs."""
+        ...
+
+    def report(self) -> RetagReport | None:
+        """Of the one under way or the last one; None if there was none."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,7 @@ class PageParts:
     stopping: threading.Event = field(default_factory=threading.Event)
     peers: Callable[[], Sequence[StageHealth]] = tuple
     channels: Sequence[str] = ()
+    retagging: Retagging | None = None
 
     @property
     def probes(self) -> Probes:
@@ -74,7 +92,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class Facts:
-    """`open`: highest tier first, then the latest change; `closed`: latest first."""
+    """`open`: highest tier first, then the latest change; `closed`: latest first.
+
+    `judgements`: of the posts in `latest`, by source and id; `changes`: of tags, within the charts.
+    """
 
     at: datetime
     config: Config
@@ -88,6 +109,8 @@ class Facts:
     actions: Mapping[str, Sequence[Action]]
     events: Sequence[Event]
     deliveries: Mapping[str, Sequence[Delivery]]
+    judgements: Mapping[tuple[str, str], Judgement]
+    changes: Sequence[TagChange]
 
 
 def gather(parts: PageParts) -> Facts:
@@ -100,6 +123,7 @@ def gather(parts: PageParts) -> Facts:
     closed = [m for m in matters if m.closed_at]
     keys = [matter.key for matter in is_open]
     events = last_events(store, EVENTS_SHOWN)
+    latest = latest_posts(store, keys, (at - POSTS_SINCE, at), POSTS_SHOWN)
     return Facts(
         at=at,
         config=parts.config,
@@ -109,10 +133,14 @@ def gather(parts: PageParts) -> Facts:
         closed=sorted(closed, key=lambda m: m.closed_at or at, reverse=True),
         windows=windows_of(store, [matter.id for matter in is_open]),
         hours=hours_of(store, [*keys, ALL_POSTS], (at - CHART, at)),
-        latest=_latest(store, keys, at),
+        latest=latest,
         actions=_actions(store, is_open),
         events=events,
         deliveries=_deliveries(store, events),
+        judgements=judgements(
+            store, {(post.source, post.id) for posts in latest.values() for post in posts}
+        ),
+        changes=tag_changes(store, at - CHART),
     )
 
 
@@ -128,15 +156,6 @@ def _watch(parts: PageParts, at: datetime, stages: Sequence[StageHealth]) -> Wat
         stages=stages,
         stale_after=parts.stale_after,
     )
-
-
-def _latest(
-    store: Store, keys: Sequence[MatterKey], at: datetime
-) -> Mapping[MatterKey, Sequence[LatestPost]]:
-    found: dict[MatterKey, list[LatestPost]] = defaultdict(list)
-    for post in latest_posts(store, keys, (at - POSTS_SINCE, at), POSTS_SHOWN) if keys else ():
-        found[post.key].append(post)
-    return found
 
 
 def _actions(store: Store, matters: Sequence[Matter]) -> Mapping[str, Sequence[Action]]:

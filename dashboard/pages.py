@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboard.cards import Badge, Card, State, badge, card, topic_name, unit_name
+from dashboard.cards import Badge, Card, State, badge, card, unit_name
 from dashboard.charts import Chart, chart
 from dashboard.facts import ALL_POSTS, Facts
+from dashboard.tagging import topic_name
 from dashboard.times import duration, long_moment, moment
 from dashboard.watching import SourceLine, StageLine, source_lines, stage_lines
 from dashboard.words import Words
@@ -87,7 +88,7 @@ def build(facts: Facts, words: Words) -> Page:
         events=tuple(_event(event, facts, words) for event in facts.events),
         sources=source_lines(watch, facts.config.sources, facts.at, words),
         stages=stage_lines(watch, facts.at, words),
-        trend=chart(facts.hours.get(ALL_POSTS, {}), facts.at, words),
+        trend=chart(facts.hours.get(ALL_POSTS, {}), facts.at, words, facts.changes),
     )
 
 

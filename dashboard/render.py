@@ -8,6 +8,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dashboard.pages import Page
+from dashboard.post_page import PostPage
+from dashboard.reading_page import ReadingPage
 from dashboard.words import Words
 
 REFRESH_SECONDS = 5
@@ -45,6 +47,12 @@ class Templates:
 
     def fragment(self, page: Page, words: Words) -> str:
         return self._environment.get_template("live.html").render(page=page, w=words)
+
+    def sheet(
+        self, name: str, page: PostPage | ReadingPage, words: Words, notice: Notice | None
+    ) -> str:
+        """A page of its own, which does not renew itself: nothing typed there gets lost."""
+        return self._environment.get_template(name).render(page=page, w=words, notice=notice)
 
     def problem(self, text: str, words: Words, *, lost: bool) -> str:
         """`lost`: an action was not recorded, so the page waits for the operator to go back."""

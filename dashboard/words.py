@@ -24,6 +24,11 @@ class Words:
         return CATALOGUE[key][self._column].format(**values)
 
 
+def other(words: Words) -> Words:
+    """The catalogue in the other language."""
+    return Words(LANGUAGES[words.language == "zh"])
+
+
 def choose_language(asked: str | None, accepted: str) -> Language:
     """`?lang=` decides, then the first of ours in Accept-Language, then Chinese."""
     wanted = [asked or "", *(part.split(";")[0].strip().lower() for part in accepted.split(","))]

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from monitor import letters
+from monitor import letters, naming
 from monitor.keeping import backup, restore
+from monitor.learning import add_learning
 from monitor.options import ConfigFolder, told
 from monitor.reader import reader
+from monitor.tagging import add_correct, retag
 from runtime.clock import SystemClock
 from runtime.errors import ConfigError
 from runtime.logs import set_up
@@ -27,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(letters.app, name="dead-letters")
+app.add_typer(naming.app, name="units")
 
 
 def main() -> None:
@@ -90,20 +93,27 @@ def init(
 
 
 @app.command()
-def check(config: ConfigFolder = None) -> None:
-    """Validate every config file: file, key, finding and remedy for each problem.
+def check(
+    recent: Annotated[
+        Path | None,
+        typer.Option(help="Posts to try the rules on: JSON lines or CSV (default: the store's)."),
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 1 for warnings too.")] = False,
+    verbose: Annotated[bool, typer.Option(help="List every finding.")] = False,
+    config: ConfigFolder = None,
+) -> None:
+    """Validate every config file, and look for conflicts and useless or dangerous rules.
+
+    Exits with 0 when all is well, 1 for errors in the rules, 2 when a file can't be used.
 
     Example: huisheng check --config config
     """
-    from analyzers.tag import Tagger
+    from monitor.checking import Asked
+    from monitor.checking import check as check_rules
 
     with told():
-        found = load_config(config)
-        Tagger(found)
-    typer.echo(
-        f"{found.directory}: ok — {len(found.sources)} sources, {len(found.units)} units, "
-        f"{len(found.topics)} topics"
-    )
+        code = check_rules(load_config(config), Asked(recent, strict, verbose))
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -230,6 +240,9 @@ def migrate(config: ConfigFolder = None) -> None:
             typer.echo(name)
 
 
+app.command()(retag)
+add_correct(app)
+add_learning(app)
 app.command()(backup)
 app.command()(restore)
 app.command()(reader)

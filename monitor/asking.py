@@ -48,11 +48,11 @@ def ask_sql(config: Config, statement: str, form: str) -> bytes:
         raise ConfigError(message)
     try:
         checked = check_select(statement)
-        folder, run = _place(config)
+        folder, run = place_of(config)
         if run:
             body = msgspec.json.encode({"sql": checked, "format": FORMATS[form]})
-            return _ask(run, "/sql", body)
-        with _opened(config, folder) as store:
+            return ask_running(run, "/sql", body)
+        with opened_store(config, folder) as store:
             return store.ask(checked, FORMATS[form])
     except SqlRefused as error:
         message = f"sql: {error}"
@@ -64,10 +64,10 @@ def ask_sql(config: Config, statement: str, form: str) -> bytes:
 
 def show_status(config: Config) -> int:
     """Print how the running process does; 1 when it has a problem or none runs."""
-    folder, run = _place(config)
+    folder, run = place_of(config)
     if run is None:
         return _show_stored(config, folder)
-    answer = msgspec.json.decode(_ask(run, "/status.json", None), type=Status)
+    answer = msgspec.json.decode(ask_running(run, "/status.json", None), type=Status)
     return print_status(answer, f"进程 process {run.pid}   {url_of(run.host, run.port)}")
 
 
@@ -81,7 +81,7 @@ def _show_stored(config: Config, folder: Path) -> int:
     clock, stale = SystemClock(), timedelta(seconds=STALE_SECONDS)
     stages = ask_stages(config.settings.health.stages)
     try:
-        with _opened(config, config.settings.data.dir) as store:
+        with opened_store(config, config.settings.data.dir) as store:
             parts = PageParts(
                 *(store, config, clock, HealthBoard(clock), Metrics()),
                 token="",
@@ -100,12 +100,12 @@ def _show_stored(config: Config, folder: Path) -> int:
 
 def act(config: Config, request: ActionRequest) -> None:
     """Write an operator's action; raises ConfigError with what is wrong with it."""
-    folder, run = _place(config)
+    folder, run = place_of(config)
     if run:
-        _ask(run, "/act", msgspec.json.encode(request))
+        ask_running(run, "/act", msgspec.json.encode(request))
         return
     try:
-        with _opened(config, folder) as store:
+        with opened_store(config, folder) as store:
             record(store, SystemClock(), request)
     except ActionRefused as error:
         message = f"act: {error}"
@@ -142,7 +142,7 @@ def refusals_told() -> Iterator[None]:
         raise ConfigError(message) from error
 
 
-def _place(config: Config) -> tuple[Path, RunFile | None]:
+def place_of(config: Config) -> tuple[Path, RunFile | None]:
     """The data folder that is meant, and who runs on it: the user's own, else the sample town's."""
     folder = config.settings.data.dir
     if config.settings.store_dsn.startswith("http"):
@@ -159,7 +159,12 @@ def _place(config: Config) -> tuple[Path, RunFile | None]:
     return (folder if own else town), None
 
 
-def _ask(run: RunFile, path: str, body: bytes | None) -> bytes:
+def config_of(config: Config, folder: Path) -> Config:
+    """The configuration of what is stored in `folder`: the sample town has one of its own."""
+    return config if folder == config.settings.data.dir else demo_config()
+
+
+def ask_running(run: RunFile, path: str, body: bytes | None) -> bytes:
     request = Request(f"{url_of(run.host, run.port)}{path}", body)
     request.add_header("Authorization", f"Bearer {run.token}")
     request.add_header("Content-Type", "application/json")
@@ -177,7 +182,7 @@ def _ask(run: RunFile, path: str, body: bytes | None) -> bytes:
 
 
 @contextmanager
-def _opened(config: Config, folder: Path) -> Iterator[Store]:
+def opened_store(config: Config, folder: Path) -> Iterator[Store]:
     """The server's store, or the folder's with no other process on it meanwhile."""
     settings = config.settings
     with ExitStack() as stack:

@@ -12,6 +12,7 @@ from demo.server import TownServer
 from demo.town import CONFIG as TOWN_CONFIG
 from demo.town import load_town
 from monitor.probes import ProbeServer
+from monitor.retag_running import RunningRetag
 from monitor.runfile import DataFolder, url_of
 from monitor.sql_endpoint import SqlEndpoint, open_sql
 from monitor.supervise import Stage, Supervisor
@@ -114,7 +115,9 @@ def _run_in(
         stack.callback(store.close)
         stack.callback(log.close)
         look_at_store(house, store, None)
-        page = open_page(house, store, token)
+        retagging = RunningRetag(house, store)
+        stack.callback(retagging.close)
+        page = open_page(house, store, token, retagging)
         page.start()
         stack.callback(page.close)
         sql = open_sql(house.settings.sql, store)

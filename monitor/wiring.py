@@ -22,7 +22,7 @@ from collectors.robots import PoliteFetcher
 from collectors.state import State
 from collectors.worker import Collector, Parts
 from dashboard.app import create_app
-from dashboard.facts import PageParts
+from dashboard.facts import PageParts, Retagging
 from dashboard.server import PageServer
 from monitor.peers import ask_stages
 from monitor.supervise import Stage
@@ -216,7 +216,9 @@ def keep_house_stage(house: House, log: Log) -> Stage:
     return Stage("keep_house", work)
 
 
-def open_page(house: House, store: Store, token: str) -> PageServer:
+def open_page(
+    house: House, store: Store, token: str, retagging: Retagging | None = None
+) -> PageServer:
     """Takes the port at once; raises ConfigError when it is taken."""
     page = house.settings.page
     parts = PageParts(
@@ -231,6 +233,7 @@ def open_page(house: House, store: Store, token: str) -> PageServer:
         stopping=house.stop,
         peers=lambda: ask_stages(house.settings.health.stages),
         channels=channel_names(house.settings),
+        retagging=retagging,
     )
     return PageServer(create_app(parts), page.host, page.port)
 

@@ -186,11 +186,13 @@ class Unit(Strict):
     """A school or place; a post that holds its name or an alias belongs to it.
 
     Units of different areas may share an alias: the area of the post's source decides.
+    `short_names`: what people make of the full name (第一小学, 一小) is found too.
     """
 
     name: Name
     aliases: tuple[Name, ...] = ()
     area: Annotated[str, Field(max_length=80)] = ""
+    short_names: bool = True
 
 
 class UnitsFile(Strict):

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import prometheus_client
 from prometheus_client import (
@@ -29,8 +29,12 @@ from schemas.posts import PollOutcome
 # Classes of work that wait for the store: what is shown, asked by users, decided on, written.
 QueryKind = Literal["page", "sql", "action", "windows", "recount", "insert"]
 
+# What a post's first topic is, as far as it tells how well posts are read.
+TopicKind = Literal["none", "education_other", "not_education", "other"]
+
 STREAMS = ("posts", "engagement", "polls")
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 _LATENCY = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600)
 
 # Their moments of making would be a second series for each.
@@ -51,6 +55,7 @@ class Metrics:
             version("huisheng")
         ).set(1)
         self._work()
+        self._reading()
         self._matters()
         self._begin()
 
@@ -69,6 +74,24 @@ class Metrics:
             "store_broken_parts", "Parts of tables that the store has set aside as broken"
         )
 
+    def _reading(self) -> None:
+        self.posts_tagged = self._counter(
+            "posts_tagged", "Posts stored, by what their first topic is", "topic"
+        )
+        self.topic_score = self._histogram(
+            "topic_score", "How sure the model is of a post's first topic, 0 to 1", _SHARES
+        )
+        self._tagger = self._gauge(
+            "tagger_info", "1, with the versions by which posts are tagged", "rules", "model"
+        )
+        self._versions = ("", "")
+        self.rules_loaded = self._gauge(
+            "rules_loaded_timestamp_seconds", "When the analyzer took up the rules it uses"
+        )
+        self.rules_reload_failures = self._counter(
+            "rules_reload_failures", "Times that changed rules could not be taken up"
+        )
+
     def _matters(self) -> None:
         self.events = self._counter("events", "Changes of matters", "kind")
         self.deliveries = self._counter("deliveries", "Tries to send a warning", "outcome")
@@ -83,13 +106,22 @@ class Metrics:
         """At zero from the start: of a series that begins at one, Prometheus sees no increase."""
         for outcome in PollOutcome:
             self.polls.labels(outcome.value)
+        for kind in get_args(TopicKind):
+            self.posts_tagged.labels(kind)
         for stream in STREAMS:
             self.stored.labels(stream)
             self.dead_letters.labels(stream)
-        for kind in EventKind:
-            self.events.labels(kind.value)
+        for change in EventKind:
+            self.events.labels(change.value)
         for sent in DeliveryOutcome:
             self.deliveries.labels(sent.value)
+
+    def tagged_by(self, rules: str, model: str) -> None:
+        """One series: the versions before are gone from here."""
+        if (rules, model) != self._versions:
+            self._tagger.clear()
+            self._tagger.labels(rules or "none", model or "none").set(1)
+            self._versions = (rules, model)
 
     def render(self, verdicts: Iterable[Verdict]) -> bytes:
         """The Prometheus text format, with the stages' health as it is now."""

@@ -24,6 +24,7 @@ from runtime.config import (
     UnitsFile,
 )
 from runtime.errors import ConfigError
+from runtime.text import normalise
 from schemas.posts import Owed
 
 SHIPPED = Path(__file__).parent / "defaults"
@@ -210,18 +211,34 @@ def _duplicates(path: Path, table: str, keys: Sequence[str]) -> list[str]:
 
 
 def _unit_problems(path: Path, units: Sequence[Unit]) -> list[str]:
-    owner: dict[str, str] = {}
+    """Stored rows hold the names; an alias may be shared where areas tell whose it is."""
     problems = []
+    owners: dict[str, list[Unit]] = {}
     for number, unit in enumerate(units, 1):
-        for alias in (unit.name, *unit.aliases):
-            if owner.setdefault(alias, unit.name) != unit.name or (
-                alias == unit.name and any(unit.name == u.name for u in units[: number - 1])
-            ):
-                problems.append(
-                    f"{path}: unit[{number}]: {alias!r} already names {owner[alias]!r}; "
-                    "a name or alias belongs to one unit"
-                )
+        if any(unit.name == other.name for other in units[: number - 1]):
+            problems.append(
+                f"{path}: unit[{number}].name: {unit.name!r} already names another unit; "
+                "give each its full name"
+            )
+            continue
+        for key, alias in {normalise(each): each for each in (*unit.aliases, unit.name)}.items():
+            others = owners.setdefault(key, [])
+            told = (_shared(unit, alias, other) for other in others)
+            problems += [f"{path}: unit[{number}]: {problem}" for problem in told if problem]
+            others.append(unit)
     return problems
+
+
+def _shared(unit: Unit, alias: str, other: Unit) -> str | None:
+    found = f"{alias!r} already names {other.name!r}"
+    without = [each.name for each in (unit, other) if not each.area]
+    if without:
+        return (
+            f"{found}, and {without[0]!r} has no area; take it from one of them, or give both an "
+            "area, and the sources theirs"
+        )
+    same = unit.area == other.area
+    return f"{found} in {unit.area!r}; take it from one of them" if same else None
 
 
 def _unknown_topics(path: Path, alerts: AlertRules, topics: Sequence[Topic]) -> list[str]:

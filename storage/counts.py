@@ -20,7 +20,8 @@ FROM (SELECT max(written) AS last FROM marks)
 """
 CHANGED = """
 SELECT DISTINCT toUnixTimestamp(toStartOfHour(counted_at)) AS hour FROM posts
-WHERE inserted_at >= {since:DateTime64(3)} AND counted_at >= {frozen:DateTime64(3)}
+WHERE (inserted_at >= {since:DateTime64(3)} OR retagged_at >= {since:DateTime64(3)})
+    AND counted_at >= {frozen:DateTime64(3)}
 ORDER BY hour
 """
 # Keys that an hour had before and has no longer are written as zeros.
@@ -67,7 +68,7 @@ ORDER BY hour
 
 
 def recount(writer: Writer) -> int:
-    """Rewrite the hours in which posts were stored since the last call; returns how many."""
+    """Rewrite the hours of posts stored or tagged again since the last call; returns how many."""
     frozen = mark(writer, "frozen")
     since = mark(writer, "counted")
     ((now,),) = writer.rows(NOW)

@@ -11,8 +11,11 @@ from typing import Any
 
 import msgspec
 
+from schemas.corrections import Labels
 from schemas.matters import Matter, MatterKey, Tier
+from schemas.posts import Why
 from storage.matters import MATTER_COLUMNS, MATTERS, UNFINISHED
+from storage.reading import labels_of, reasons
 from storage.store import PAGE_LIMITS, Row, Store
 
 HOURS = """
@@ -49,9 +52,14 @@ ORDER BY danger DESC, counted_at DESC, id
 LIMIT {each:UInt32} BY topic, unit
 """
 AS_IT_IS = """
-SELECT source, id,
-    argMax((if(title != '', title, substringUTF8(body, 1, 80)), url, danger, topics, units),
-        inserted_at)
+SELECT source, id, any(counted_at),
+    argMax(
+        (
+            if(title != '', title, substringUTF8(body, 1, 80)), url, units, why,
+            topics, owed, danger, department
+        ),
+        inserted_at
+    )
 FROM posts
 WHERE (toStartOfHour(counted_at), source, id) IN
 (
@@ -65,12 +73,25 @@ WHERE (toStartOfHour(counted_at), source, id) IN
 )
 GROUP BY source, id
 """
+# Posts that no topic fits: of the newest stories one post each.
+UNCLEAR = """
+SELECT category, '' AS unit, source, id, counted_at FROM posts
+WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
+    AND counted_at > {since:DateTime64(3)} AND counted_at <= {until:DateTime64(3)}
+    AND category IN ('', 'education_other')
+    AND (source, id) NOT IN (SELECT source, post_id FROM corrections)
+ORDER BY counted_at DESC, id
+LIMIT 1 BY story_id
+LIMIT {most:UInt32}
+"""
 BY_SOURCE = """
 SELECT source, uniqExact(id) FROM posts
 WHERE toStartOfHour(counted_at) >= toStartOfHour({since:DateTime64(3)})
     AND counted_at > {since:DateTime64(3)} AND counted_at <= {until:DateTime64(3)}
 GROUP BY source
 """
+
+UNCLEAR_TOPICS = ((), ("education_other",))
 
 Span = tuple[datetime, datetime]
 
@@ -79,12 +100,14 @@ Span = tuple[datetime, datetime]
 class LatestPost:
     """`heading`: the title, or the first words of a post that has none."""
 
-    key: MatterKey
+    source: str
+    id: str
+    at: datetime
     heading: str
     url: str
-    source: str
-    at: datetime
-    danger: bool
+    units: tuple[str, ...]
+    labels: Labels
+    why: tuple[Why, ...]
 
 
 def standing_matters(store: Store, since: datetime) -> list[Matter]:
@@ -116,16 +139,29 @@ def hours_of(
 
 def latest_posts(
     store: Store, keys: Sequence[MatterKey], span: Span, each: int
-) -> list[LatestPost]:
+) -> dict[MatterKey, list[LatestPost]]:
     """Up to `each` posts of every matter, those with danger first, then newest first."""
     since, until = span
     # An edited post may come twice and be left out once: two more are asked for.
     params = {"since": since, "until": until, "each": each + 2, **_bound(keys)}
-    posts = _as_they_are(store, store.rows(CANDIDATES, params, PAGE_LIMITS))
+    posts = _as_they_are(store, store.rows(CANDIDATES, params, PAGE_LIMITS)) if keys else {}
+    return {
+        key: sorted(several.values(), key=lambda post: not post.labels.danger)[:each]
+        for key, several in posts.items()
+    }
+
+
+def unclear_posts(store: Store, span: Span, most: int) -> list[LatestPost]:
+    """Up to `most` posts that no topic fits and nobody has judged, newest first."""
+    since, until = span
+    rows = store.rows(UNCLEAR, {"since": since, "until": until, "most": most}, PAGE_LIMITS)
+    posts = _now(store, rows)
+    # One that was edited or tagged again meanwhile may be clear by now.
+    newest = dict.fromkeys((row[2], row[3]) for row in rows)
     return [
         post
-        for several in posts.values()
-        for post in sorted(several.values(), key=lambda post: not post.danger)[:each]
+        for key in newest
+        if (post := posts.get(key)) and post.labels.topics[:1] in UNCLEAR_TOPICS
     ]
 
 
@@ -133,20 +169,29 @@ def _as_they_are(
     store: Store, candidates: Sequence[Row]
 ) -> dict[MatterKey, dict[tuple[str, str], LatestPost]]:
     """The candidates, but for those that an edit took to another topic or unit."""
+    now = _now(store, candidates)
+    posts: dict[MatterKey, dict[tuple[str, str], LatestPost]] = defaultdict(dict)
+    for topic, unit, source, post_id, _ in candidates:
+        post = now.get((source, post_id))
+        if post and topic in post.labels.topics and unit in (post.units or ("",)):
+            posts[MatterKey(topic, unit)][source, post_id] = post
+    return posts
+
+
+def _now(store: Store, candidates: Sequence[Row]) -> dict[tuple[str, str], LatestPost]:
+    """Each candidate (its topic, unit, source, id, counted_at) as its last copy stands."""
     params = {
         "hours": [int(row[4].timestamp()) // 3600 * 3600 for row in candidates],
         "sources": [row[2] for row in candidates],
         "ids": [row[3] for row in candidates],
     }
     rows = store.rows(AS_IT_IS, params, PAGE_LIMITS) if candidates else []
-    now = {(source, post): found for source, post, found in rows}
-    posts: dict[MatterKey, dict[tuple[str, str], LatestPost]] = defaultdict(dict)
-    for topic, unit, source, post, at in candidates:
-        heading, url, danger, topics, units = now.get((source, post), ("", "", False, (), ()))
-        if topic in topics and unit in (units or [""]):
-            key = MatterKey(topic, unit)
-            posts[key][source, post] = LatestPost(key, heading, url, source, at, danger)
-    return posts
+    return {
+        (source, post_id): LatestPost(
+            source, post_id, at, heading, url, tuple(units), labels_of(*said), reasons(why)
+        )
+        for source, post_id, at, (heading, url, units, why, *said) in rows
+    }
 
 
 def posts_by_source(store: Store, span: Span) -> dict[str, int]:

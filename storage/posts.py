@@ -32,6 +32,8 @@ POST_COLUMNS = (
     "department",
     "story_id",
     "why",
+    "rules_version",
+    "model_version",
 )
 ENGAGEMENT_COLUMNS = ("source", "id", "counted_at", "at", "replies", "views")
 POLL_COLUMNS = ("source", "at", "outcome", "status", "listed", "new", "bytes", "message")
@@ -46,12 +48,18 @@ ALTER TABLE engagement DELETE WHERE counted_at < {before:DateTime64(3)} SETTINGS
 DROP_POLLS = """
 ALTER TABLE polls DELETE WHERE at < {before:DateTime64(3)} SETTINGS mutations_sync = 2
 """
+# A note may quote its post; the labels stay, as counts do.
+CLEAR_NOTES = """
+ALTER TABLE corrections UPDATE note = '' WHERE counted_at < {before:DateTime64(3)} AND note != ''
+SETTINGS mutations_sync = 2
+"""
 OLDER = """
 SELECT (SELECT count() FROM posts WHERE counted_at < {before:DateTime64(3)}),
     (SELECT count() FROM engagement WHERE counted_at < {before:DateTime64(3)}),
-    (SELECT count() FROM polls WHERE at < {before:DateTime64(3)})
+    (SELECT count() FROM polls WHERE at < {before:DateTime64(3)}),
+    (SELECT count() FROM corrections WHERE counted_at < {before:DateTime64(3)} AND note != '')
 """
-DROPS = (DROP_POSTS, DROP_ENGAGEMENT, DROP_POLLS)
+DROPS = (DROP_POSTS, DROP_ENGAGEMENT, DROP_POLLS, CLEAR_NOTES)
 # Whole months go without reading them; the month that is left is rewritten.
 OLD_MONTHS = """
 SELECT DISTINCT partition FROM system.parts
@@ -63,7 +71,7 @@ DROP_MONTH = "ALTER TABLE posts DROP PARTITION {month}"
 
 def insert_posts(store: Store, posts: Sequence[TaggedPost]) -> None:
     """Storing a post again under its key replaces it; `seen_at` of the last stored copy stands."""
-    store.insert("posts", POST_COLUMNS, [_post_row(tagged) for tagged in posts])
+    store.insert("posts", POST_COLUMNS, [post_row(tagged) for tagged in posts])
 
 
 def insert_engagement(store: Store, readings: Sequence[Engagement]) -> None:
@@ -92,7 +100,8 @@ def drop_before(store: Store, before: datetime) -> int:
     return int(posts)
 
 
-def _post_row(tagged: TaggedPost) -> Row:
+def post_row(tagged: TaggedPost) -> Row:
+    """The values of POST_COLUMNS."""
     post, tags = tagged.post, tagged.tags
     return (
         post.counted_at,
@@ -117,4 +126,6 @@ def _post_row(tagged: TaggedPost) -> Row:
         tags.department or "",
         tags.story_id,
         msgspec.json.encode(tags.why).decode(),
+        tags.rules_version,
+        tags.model_version,
     )

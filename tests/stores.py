@@ -20,6 +20,8 @@ TABLES = (
     "marks",
     "leader_terms",
     "matter_windows",
+    "corrections",
+    "tag_changes",
 )
 
 

@@ -57,15 +57,18 @@
   }
 
   // --- Charts -------------------------------------------------------------------------------
+  const state = (element) => element.dataset.points + element.dataset.marks;
+
   function draw(element) {
     const points = JSON.parse(element.dataset.points);
+    const marks = JSON.parse(element.dataset.marks);
     const colour = (name) => getComputedStyle(element).getPropertyValue(name).trim();
     const wide = element.closest(".wide") !== null;
     const chart = echarts.getInstanceByDom(element) || echarts.init(element);
     const label = { color: colour("--quiet"), fontSize: 11, hideOverlap: true };
     chart.setOption({
       animation: false,
-      grid: { left: 30, right: 8, top: 10, bottom: 22 },
+      grid: { left: 30, right: 8, top: marks.length ? 20 : 10, bottom: 22 },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true },
       xAxis: {
         type: "category",
@@ -86,15 +89,26 @@
         data: points.map(([, posts]) => posts),
         itemStyle: { color: colour("--bar") },
         barCategoryGap: "15%",
+        markLine: {
+          silent: true,
+          symbol: "none",
+          data: marks.map(([hour, text]) => ({
+            xAxis: hour,
+            name: text,
+            label: { align: points.findIndex(([each]) => each === hour) * 2 > points.length ? "right" : "left" },
+          })),
+          lineStyle: { color: colour("--waiting"), type: "dashed", width: 1.5 },
+          label: { formatter: "{b}", color: colour("--waiting"), fontSize: 11, position: "end" },
+        },
       }],
     });
-    element.dataset.drawn = element.dataset.points;
+    element.dataset.drawn = state(element);
   }
 
   function drawAll(everything) {
     if (typeof echarts === "undefined") return;
     for (const element of document.querySelectorAll(".chart")) {
-      if (everything || element.dataset.drawn !== element.dataset.points) draw(element);
+      if (everything || element.dataset.drawn !== state(element)) draw(element);
     }
   }
 
@@ -154,10 +168,13 @@
     notice.focus({ preventScroll: true });
     const url = new URL(location.href);
     url.searchParams.delete("done");
-    if (url.pathname === "/") history.replaceState(null, "", url);
+    if (url.pathname !== "/post") history.replaceState(null, "", url);
     if (notice.classList.contains("good")) setTimeout(() => notice.remove(), 15000);
   }
-  drawAll(true);
   fillNames();
-  setTimeout(refresh, body.dataset.refresh * 1000);
+  // The other pages hold forms and tables: they stay as they were opened.
+  if (document.getElementById("live")) {
+    drawAll(true);
+    setTimeout(refresh, body.dataset.refresh * 1000);
+  }
 })();

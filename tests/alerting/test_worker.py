@@ -182,7 +182,7 @@ class SlowToDelete(Store):
     deletions = 0
 
     def command(self, sql: str, params: Params | None = None) -> None:
-        if sql.lstrip().startswith("ALTER TABLE posts"):
+        if sql.lstrip().startswith(("ALTER TABLE posts DELETE", "ALTER TABLE posts DROP")):
             self.deletions += 1
             message = "the store does not answer"
             raise RetryLater(message)

@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 
-from analyzers.keywords import RuleBook, RuleMatch, parse_rules, quoted_words
-from analyzers.segment import Segmenter, fold
+from analyzers.keywords import RuleBook, RuleMatch
+from analyzers.reading import read
+from analyzers.rule_syntax import parse_rules, quoted_words
+from analyzers.segment import Segmenter
 from runtime.config import Config, RuleFile, RuleLine, Unit
 from runtime.settings import SHIPPED, load_config
 from schemas.posts import Post, SourceKind
@@ -18,9 +20,8 @@ def rule_file(text: str, path: str = "topics/test.txt") -> RuleFile:
 
 def match(rules: str, body: str, title: str = "") -> RuleMatch | None:
     groups = parse_rules(rule_file(rules))
-    return RuleBook([groups], Segmenter(words=quoted_words(groups))).match(fold(title), fold(body))[
-        0
-    ]
+    reading = read(title, body, Segmenter(words=quoted_words(groups)))
+    return RuleBook([groups]).match(reading)[0]
 
 
 def shipped(*units: Unit) -> Config:

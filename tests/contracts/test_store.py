@@ -74,6 +74,14 @@ def test_a_post_comes_back_as_it_went_in(store: Store) -> None:
     ]
 
 
+def test_each_post_carries_what_it_was_tagged_by(store: Store) -> None:
+    insert_posts(store, [tagged(raw_post("1"), rules_version="r1", model_version="m1")])
+    versions = "SELECT rules_version, model_version FROM v_posts"
+    assert store.rows(versions) == [("r1", "m1")]
+    insert_posts(store, [tagged(raw_post("1"), rules_version="r2")])
+    assert store.rows(versions) == [("r2", "")]
+
+
 def test_storing_again_replaces(store: Store) -> None:
     insert_posts(store, [tagged(raw_post("1"), owed=Owed.MENTION)])
     insert_posts(store, [tagged(raw_post("1"), owed=Owed.QUESTION)])

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from storage.corrections import insert_tag_change
 from tests.dashboard.conftest import Served
+from tests.dashboard.test_judging import address
+from tests.dashboard.test_reading import RETAGGED
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -66,3 +69,14 @@ def test_a_phone_shows_a_picture_of_it(morning: Served, tmp_path: Path) -> None:
     head = picture.read_bytes()[:24]
     assert int.from_bytes(head[16:20]) == 360
     assert picture.stat().st_size > 20_000
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(200)
+def test_the_other_pages_run_under_it_too(morning: Served, tmp_path: Path) -> None:
+    insert_tag_change(morning.parts.store, RETAGGED)
+    for path in (address(morning), "/reading?lang=zh", "/?lang=zh"):
+        done = look(tmp_path, f"{morning.origin}{path}", "--dump-dom")
+        assert "回声" in done.stdout
+        told = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+        assert [line for line in told if "Content Security" in line or "Error" in line] == []

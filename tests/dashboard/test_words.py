@@ -9,7 +9,8 @@ import pytest
 from dashboard.actions import Refusal
 from dashboard.words import CATALOGUE, choose_language
 from schemas.matters import ActionKind, DeliveryOutcome, EventKind, NotifyReason, Tier
-from schemas.posts import PollOutcome, SourceKind
+from schemas.posts import Owed, PollOutcome, SourceKind
+from storage.correcting import CorrectionProblem
 
 STAGES = ("collect", "analyze", "alert", "keep_house", "dashboard")
 FORMED = {
@@ -23,6 +24,11 @@ FORMED = {
     *(f"outcome_{outcome.value}" for outcome in PollOutcome),
     *(f"kind_{kind.value}" for kind in SourceKind),
     *(outcome.value for outcome in DeliveryOutcome),
+    *(f"owed_{owed.value}" for owed in Owed),
+    *(f"wrong_{problem.value}" for problem in CorrectionProblem),
+    *(f"by_{by}" for by in ("rule", "model", "thread")),
+    *(key for key in CATALOGUE if key.startswith("department_")),
+    "done_judged",
     *(f"stage_{stage}" for stage in STAGES),
     *(f"stage_{state}" for state in ("ok", "late", "trouble", "starting", "standing_by")),
 }

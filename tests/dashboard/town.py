@@ -21,7 +21,7 @@ from schemas.matters import (
     Tier,
     Window,
 )
-from schemas.posts import Owed, Poll, PollOutcome, RawPost, SourceKind, TaggedPost, Tags
+from schemas.posts import Owed, Poll, PollOutcome, RawPost, SourceKind, TaggedPost, Tags, Why
 from schemas.windows import EMPTY, WindowRules
 from storage.counts import recount
 from storage.matter_windows import save_windows
@@ -37,6 +37,8 @@ FOOD = MatterKey("food_safety", "青禾实验小学")
 CONDUCT = MatterKey("teacher_conduct", "青禾第二中学")
 FEES = MatterKey("fees", "")
 BUS = MatterKey("transport", "城东小学")
+
+RULES, MODEL = "3f9c21ab07", "20261101"
 
 SOURCES = (
     Source(
@@ -94,6 +96,17 @@ class Story:
     url: str = ""
 
 
+def reasons(story: Story) -> tuple[Why, ...]:
+    """One of each kind."""
+    return (
+        Why(tag=story.key.topic, by="rule", words=("孩子", "学校")),
+        Why(tag=story.key.topic, by="model", words=("事情",), score=0.734),
+        Why(tag=story.owed.value, by="thread", words=("大家",)),
+        *((Why(tag="danger", by="rule", words=("呕吐",)),) if story.danger else ()),
+        Why(tag="教育文体", by="model", words=("学校",), score=0.91),
+    )
+
+
 def tagged(story: Story, number: int) -> TaggedPost:
     url = story.url or f"https://{story.source.id}.example/thread/{number}"
     post = RawPost(
@@ -113,9 +126,11 @@ def tagged(story: Story, number: int) -> TaggedPost:
         owed=story.owed,
         danger=story.danger,
         sensitivity=3 if story.danger else 1,
-        department=None,
+        department="教育文体",
         story_id=f"s-{story.title}",
-        why=(),
+        why=reasons(story),
+        rules_version=RULES,
+        model_version=MODEL,
     )
     return TaggedPost(post=post, site=f"{story.source.id}.example", tags=tags)
 

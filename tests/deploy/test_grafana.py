@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from schemas.corrections import TagChange
 from schemas.posts import PollOutcome
+from storage.corrections import insert_tag_change
 from storage.counts import recount
 from storage.matters import save_matters
 from storage.posts import insert_polls, insert_posts
@@ -22,6 +24,14 @@ from tests.stores import chdb_store
 GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"
 BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 WIDTH = 24
+CHANGE = TagChange(
+    at=START + timedelta(hours=2),
+    since=START,
+    rules_version="3f9c21ab07",
+    model_version="",
+    posts=120,
+    changed=8,
+)
 FILTER = re.compile(r"\$__timeFilter\(((?:[^()]|\([^()]*\))*)\)")
 
 
@@ -88,6 +98,19 @@ def test_each_query_runs_and_a_curve_has_a_time(
             described = store.rows(f"DESCRIBE ({sql})")
             [kind] = [row[1] for row in described if row[0] == "time"]
             assert kind.startswith("DateTime")
+
+
+def test_the_trends_are_marked_where_tags_changed(store: Store) -> None:
+    insert_tag_change(store, CHANGE)
+    [marks] = board(GRAFANA / "dashboards" / "trends.json")["annotations"]["list"]
+    [panel] = {panel["datasource"]["uid"] for _, panel in panels()}
+    assert (marks["enable"], marks["datasource"]["uid"]) == (True, panel)
+    sql = statement(marks["target"]["rawSql"])
+    described = {row[0]: row[1] for row in store.rows(f"DESCRIBE ({sql})")}
+    assert described["time"].startswith("DateTime")
+    [(time, text)] = store.rows(sql)
+    assert time == CHANGE.since
+    assert "120 posts tagged again, 8 otherwise" in text
 
 
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)

@@ -345,7 +345,7 @@ def test_every_command_has_an_example() -> None:
         for command in app.registered_commands
         if command.callback
     ]
-    assert len(commands) == 18
+    assert len(commands) == 22
     for command in commands:
         assert command in listed
         assert "Example: huisheng" in huisheng(command, "--help").stdout

@@ -17,7 +17,11 @@ from tests.promtool import promtool
 NOW = datetime(2026, 11, 21, 2, 30, tzinfo=UTC)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 ROW = re.compile(r"^\| `((?:huisheng|process)_\w+)` \| (.*?) \|", re.MULTILINE)
-LABELS = {"outcome", "stream", "kind", "tier", "stage", "partition", "version", "le"}
+LABELS = {"outcome", "stream", "kind", "tier", "stage", "partition", "version", "le"} | {
+    "topic",
+    "rules",
+    "model",
+}
 
 
 def filled(folder: Path) -> Probes:
@@ -35,6 +39,9 @@ def filled(folder: Path) -> Probes:
     metrics.query_seconds.labels("page").observe(0.02)
     metrics.batch_seconds.observe(0.2)
     metrics.seen_to_stored_seconds.observe(1.5)
+    metrics.posts_tagged.labels("none").inc()
+    metrics.topic_score.observe(0.7)
+    metrics.tagged_by("0a1b2c3d4e", "")
     return Probes(board, metrics, clock, Event())
 
 
@@ -62,6 +69,15 @@ def test_the_table_lists_each_with_its_labels(tmp_path: Path) -> None:
         name = family.name + "_total" * (family.type == "counter")
         found[name] = labels - {"le"}
     assert documented == found
+
+
+def test_one_pair_of_versions_stands_at_a_time(tmp_path: Path) -> None:
+    probes = filled(tmp_path)
+    assert 'huisheng_tagger_info{model="none",rules="0a1b2c3d4e"} 1.0' in shown(probes)
+    for rules in ("0a1b2c3d4e", "5f6a7b8c9d"):
+        probes.metrics.tagged_by(rules, "m1")
+    lines = [line for line in shown(probes).splitlines() if line.startswith("huisheng_tagger")]
+    assert lines == ['huisheng_tagger_info{model="m1",rules="5f6a7b8c9d"} 1.0']
 
 
 def test_a_partition_that_was_dealt_elsewhere_is_gone(tmp_path: Path) -> None:

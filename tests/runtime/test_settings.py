@@ -106,7 +106,23 @@ def test_a_password_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
         (
             "units.toml",
             '[[unit]]\nname = "一小"\n[[unit]]\nname = "二小"\naliases = ["一小"]',
-            "unit[2]: '一小' already names '一小'; a name or alias belongs to one unit",
+            "unit[2]: '一小' already names '一小', and '二小' has no area; take it from",
+        ),
+        (
+            "units.toml",
+            '[[unit]]\nname = "一小"\narea = "甲"\n[[unit]]\nname = "二小"\naliases = ["一小"]',
+            "unit[2]: '一小' already names '一小', and '二小' has no area; take it from",
+        ),
+        (
+            "units.toml",
+            '[[unit]]\nname = "甲"\narea = "东"\naliases = ["ＡＢ 小"]\n'
+            '[[unit]]\nname = "乙"\narea = "东"\naliases = ["ab小"]',
+            "unit[2]: 'ab小' already names '甲' in '东'; take it from one of them",
+        ),
+        (
+            "units.toml",
+            '[[unit]]\nname = "一小"\narea = "东"\n[[unit]]\nname = "一小"\narea = "西"',
+            "unit[2].name: '一小' already names another unit; give each its full name",
         ),
         ("alerts.toml", 'key_topics = ["food"]', "key_topics: no topic 'food'; known: boarding"),
         ("alerts.toml", "[tier2]\nvolume = -1", "tier2.volume: input should be greater than"),
@@ -124,6 +140,12 @@ def test_each_mistake_is_told_with_file_key_finding_and_remedy(
     found = problems(tmp_path, name, text)
     assert found[0].startswith(f"{name}: {told}")
     assert ";" in found[0]
+
+
+def test_units_of_two_areas_may_share_an_alias(tmp_path: Path) -> None:
+    unit = '[[unit]]\nname = "{0}区一中"\narea = "{0}区"\naliases = ["一中", "一中"]\n'
+    (tmp_path / "units.toml").write_text(unit.format("东") + unit.format("西"), "utf-8")
+    assert [one.area for one in load_config(tmp_path).units] == ["东区", "西区"]
 
 
 def test_a_topic_file_with_an_unknown_header_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from demo.town import load_town
+from schemas.corrections import Correction, Labels, TagChange
 from schemas.matters import (
     Action,
     ActionKind,
@@ -13,7 +14,8 @@ from schemas.matters import (
     Tier,
     Window,
 )
-from schemas.posts import Owed, Poll, PollOutcome
+from schemas.posts import Owed, Poll, PollOutcome, RawPost
+from storage.corrections import insert_correction, insert_tag_change
 from storage.counts import recount
 from storage.matters import insert_action, insert_events, save_matters
 from storage.posts import insert_engagement, insert_polls, insert_posts
@@ -53,6 +55,36 @@ def fill_sample(store: Store, now: datetime) -> None:
     insert_polls(store, [_poll(source, now - STEP * n) for source in range(3) for n in range(60)])
     recount(store)
     _fill_matters(store, now)
+    _fill_judged(store, now, posts[0])
+
+
+def _fill_judged(store: Store, now: datetime, post: RawPost) -> None:
+    """A correction, and a retag that made it necessary."""
+    was = Labels(topics=("food_safety",), owed=Owed.MENTION, danger=False)
+    correction = Correction(
+        source=post.source,
+        post_id=post.id,
+        counted_at=post.counted_at,
+        at=now,
+        operator="王",
+        said=Labels(topics=("fees",), owed=Owed.COMPLAINT, danger=False),
+        was=was,
+        rules_version="r2",
+        model_version="",
+        note="只供内部看",
+    )
+    insert_correction(store, correction)
+    since = now - timedelta(days=9)
+    change = TagChange(
+        at=now - timedelta(days=2),
+        since=since,
+        rules_version="r2",
+        model_version="",
+        posts=9,
+        changed=3,
+        operator="王",
+    )
+    insert_tag_change(store, change)
 
 
 def _poll(source: int, at: datetime) -> Poll:

@@ -15,13 +15,18 @@ from runtime.metrics import Metrics
 from runtime.settings import load_config
 from schemas.codec import encode
 from schemas.posts import RawPost
+from storage.correcting import CorrectionRequest, write_correction
+from storage.corrections import agreement, corrections, labelled_posts
+from storage.migrate import shipped_views
+from storage.posts import drop_before, insert_posts
 from storage.store import Store
-from tests.made import START
+from tests.made import START, minutes, raw_post, tagged
 from tests.stores import chdb_store
 
 PERSONAL = ("author", "user", "nick", "avatar", "person", "phone", "mail", "account", "profile")
-# The office's own staff, in their own audit trail.
-ALLOWED = {("actions", "operator")}
+# The office's own staff, in their own audit trail; what they note is in none of the views.
+ALLOWED = {(table, "operator") for table in ("actions", "corrections", "tag_changes")}
+NOTES = {("actions", "note"), ("corrections", "note")}
 END_OF_STORY = 3 * 24 * 60
 
 
@@ -34,6 +39,7 @@ def test_no_column_is_for_a_person(tmp_path: Path) -> None:
     wrong = [column for column in columns if any(word in column[1] for word in PERSONAL)]
     assert wrong == []
     assert {column for column in columns if column[1] == "operator"} == ALLOWED
+    assert {column for column in columns if "note" in column[1]} == NOTES
 
 
 def stored_text(store: Store) -> str:
@@ -70,3 +76,24 @@ def test_a_whole_town_is_stored_without_its_authors_and_contacts(tmp_path: Path)
     assert "[账号]" in text
     for contact in ("13800001234", "mail.example"):
         assert contact not in text
+
+
+NOTE = "班主任自己说的"
+
+
+def test_what_a_corrector_notes_stays_in_the_store_and_goes_with_the_text(tmp_path: Path) -> None:
+    with chdb_store(tmp_path) as store:
+        insert_posts(store, [tagged(raw_post("1"))])
+        said = CorrectionRequest("bbs", "1", "王", topics=("fees",), note=NOTE)
+        write_correction(store, said, ManualClock(START), ("fees",))
+        assert NOTE in stored_text(store)
+        given_out = (corrections(store, START), agreement(store, START), labelled_posts(store))
+        assert all(given_out)
+        views = [
+            store.ask(f"SELECT * FROM {view.name}", "JSONEachRow").decode()  # noqa: S608
+            for view in shipped_views()
+        ]
+        assert NOTE not in f"{given_out}{views}"
+        drop_before(store, START + minutes(1))
+        assert store.rows("SELECT topics FROM corrections FINAL") == [(["fees"],)]
+        assert NOTE not in stored_text(store)

@@ -53,7 +53,9 @@ def test_a_store_of_an_earlier_version_keeps_its_rows(empty_store: Store, versio
     assert all(before.values())
     assert len(migrate(empty_store)) == len(shipped()) - version
     after = contents(empty_store)
-    assert {name: after[name] for name in before} == before
+    assert set(after) == set(tables_of())
+    for name, rows in before.items():
+        assert [row[: len(rows[0])] for row in after[name]] == rows
     assert migrate(empty_store) == []
 
 

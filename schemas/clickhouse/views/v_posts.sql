@@ -9,5 +9,5 @@ AS SELECT
     published_at, seen_at, updated_at, thread, thread_title,
     topics, category AS topic, units,
     owed, CAST(owed != 'mention', 'Bool') AS concern, danger, sensitivity, department,
-    story_id AS story
+    story_id AS story, rules_version, model_version
 FROM posts FINAL;
