@@ -23,18 +23,26 @@ BODY_READ = 360
 
 @dataclass(frozen=True)
 class RuleMatch:
-    """What a file found, heaviest first: labels, else words as in the text."""
+    """What a file found, heaviest first: labels, else words as in the text.
+
+    `heaviest`: the greatest weight that the rules give to one of them; `groups`: their names.
+    """
 
     score: float
     words: tuple[str, ...]
+    heaviest: float = 1.0
+    groups: frozenset[str] = frozenset()
 
 
-# What a term weighs here, and what is shown for it.
-_Hit = tuple[float, str]
+# What a term weighs here, what is shown for it, and what it weighs anywhere.
+_Hit = tuple[float, str, float]
 
 
 class RuleBook:
-    """Many files, matched side by side. Of a body the first `body_read` characters are read."""
+    """Many files, matched side by side.
+
+    Of a body the first `body_read` characters are read, of a post TEXT_LENGTH at most.
+    """
 
     def __init__(self, files: Sequence[Sequence[Group]], body_read: int = BODY_READ) -> None:
         self._files, self._body_read = len(files), body_read
@@ -59,12 +67,19 @@ class RuleBook:
                 signals |= self._raised[word]
                 awake |= self._woken[word]
         found: dict[int, dict[str, _Hit]] = {}
+        groups: dict[int, list[str]] = {}
         for number in awake:
             group = self._groups[number]
-            for text, hit in group.hits(scan):
-                known = found.setdefault(group.file, {})
+            if not (hits := group.hits(scan)):
+                continue
+            known = found.setdefault(group.file, {})
+            groups.setdefault(group.file, []).append(group.name)
+            for text, hit in hits:
                 known[text] = max(hit, known.get(text, hit))
-        return tuple(_summed(found[file]) if file in found else None for file in range(self._files))
+        return tuple(
+            _summed(found[file], groups[file]) if file in found else None
+            for file in range(self._files)
+        )
 
 
 def _wakers(
@@ -75,21 +90,28 @@ def _wakers(
     for number, group in enumerate(groups):
         for signal in group.triggers:
             woken.setdefault(signal, []).append(number)
-    by_word = [frozenset(n for signal in each for n in woken.get(signal, ())) for each in raised]
-    return by_word, [number for number, group in enumerate(groups) if not group.triggers]
+    kinds = {
+        each: frozenset(number for signal in each for number in woken.get(signal, ()))
+        for each in set(raised)
+    }
+    return [kinds[each] for each in raised], [
+        number for number, group in enumerate(groups) if not group.triggers
+    ]
 
 
-def _summed(hits: dict[str, _Hit]) -> RuleMatch:
-    ranked = sorted((-weight, text, shown) for text, (weight, shown) in hits.items())
+def _summed(hits: dict[str, _Hit], groups: Sequence[str]) -> RuleMatch:
+    ranked = sorted((-weight, text, shown) for text, (weight, shown, _) in hits.items())
     shown = dict.fromkeys(each[2] for each in ranked)
-    return RuleMatch(sum(-each[0] for each in ranked), tuple(shown))
+    heaviest = max(anywhere for _, _, anywhere in hits.values())
+    score = sum(-each[0] for each in ranked)
+    return RuleMatch(score, tuple(shown), heaviest, frozenset(groups))
 
 
 class _Compiled:
     """A group made ready: what it needs, what shuts it, and the signals that wake it."""
 
     def __init__(self, file: int, group: Group, signals: Signals) -> None:
-        self.file = file
+        self.file, self.name = file, group.name
         sought = group.plain or [term for choice in group.required for term in choice]
         self._plain = Choice(sought, signals)
         needs = [self._plain, *(Choice(each, signals) for each in group.required)]
@@ -126,8 +148,9 @@ class _Compiled:
 def _hit(term: Term, span: Span, scan: Scan) -> _Hit:
     weight = term.weight * (TITLE_FACTOR if span[0] < scan.reading.title_end else 1.0)
     if term.regex or term.near:
-        return weight, term.label or scan.text[span[0] : span[1]].strip()[:SHOWN_LENGTH]
-    return weight, term.label or term.text
+        shown = term.label or scan.text[span[0] : span[1]].strip()[:SHOWN_LENGTH]
+        return weight, shown, term.weight
+    return weight, term.label or term.text, term.weight
 
 
 _Found = list[tuple[Term, list[Span]]]

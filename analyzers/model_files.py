@@ -85,6 +85,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def fields(self) -> dict[str, object]:
         """What the classifier needs beside the arrays."""
         return {
+            "version": self.version,
             "features": self.features,
             "classes": self.classes,
             "thresholds": self.thresholds,

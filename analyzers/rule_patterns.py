@@ -12,12 +12,15 @@ from typing import Any
 
 _sre: Any = importlib.import_module("re._parser")
 
-# The alternatives of a pattern are multiplied out up to so many words.
+# A pattern's alternatives are multiplied out up to so many words.
 MOST_WORDS = 64
 # Rules read so many characters of a post.
 TEXT_LENGTH = 600
 # A pattern may try so many ways on them: three `.*` one after another pass, four do not.
 MOST_WAYS = 2.0 * TEXT_LENGTH**3
+# Repeats in repeats really try all the ways, of the others most end early.
+MOST_NESTED = 10_000
+# One of each kind of character; a pattern's own come to them.
 ANYTHING = "0a_ \n一!"
 _END = "end"
 _EMPTY = ("AT", "ASSERT", "ASSERT_NOT")
@@ -27,6 +30,7 @@ _CATEGORIES = {"DIGIT": str.isdecimal, "SPACE": str.isspace, "WORD": str.isalnum
 Words = frozenset[str]
 Item = tuple[Any, Any]
 NOTHING = Words({""})
+_NO_ITEMS: list[Item] = []
 
 
 def needed_words(pattern: str) -> tuple[Words, ...]:
@@ -93,7 +97,7 @@ def _children(item: Item) -> Sequence[Sequence[Item]]:
     if name in ("IN", "ATOMIC_GROUP"):
         return [value]
     if name == "GROUPREF_EXISTS":
-        return [value[1], value[2] or []]
+        return [value[1], value[2] or _NO_ITEMS]
     if name == "BRANCH":
         return list(value[1])
     nested = name in (*_REPEATS, "SUBPATTERN", "ASSERT", "ASSERT_NOT")
@@ -128,7 +132,7 @@ def _exact_run(items: Sequence[Item]) -> Words | None:
 
 def _union(parts: Sequence[Words | None]) -> Words | None:
     known = [each for each in parts if each is not None]
-    whole = frozenset[str]().union(*known)
+    whole = Words().union(*known)
     return whole if len(known) == len(parts) and len(whole) <= MOST_WORDS else None
 
 
@@ -148,6 +152,7 @@ class _Ways:
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._alphabet = Words({*ANYTHING, *_letters(items)})
+        self._known: dict[tuple[int, Words], float] = {}
         self.worst = 1.0
         self._note(self._ways(items, Words({_END})))
 
@@ -155,11 +160,14 @@ class _Ways:
         self.worst = max(self.worst, ways)
 
     def _ways(self, items: Sequence[Item], after: Words) -> float:
-        ways = 1.0
-        for item in reversed(items):
-            ways = min(ways * self._ways_of(item, after), MOST_WAYS * 10)
-            after = self._first_of(item, after)
-        return ways
+        key = id(items), after
+        if key not in self._known:
+            ways = 1.0
+            for item in reversed(items):
+                ways = min(ways * self._ways_of(item, after), MOST_WAYS * 10)
+                after = self._first_of(item, after)
+            self._known[key] = ways
+        return self._known[key]
 
     def _ways_of(self, item: Item, after: Words) -> float:
         name = str(item[0])
@@ -183,12 +191,15 @@ class _Ways:
             stops = max(stops, 2)
         last = self._ways(body, after)
         rounds = self._ways(body, first) if most > 1 else 1.0
-        # Two ways a round are too many after 30 rounds.
-        return min(stops * last * rounds ** min(most - 1, 30), MOST_WAYS * 10)
+        nested = rounds ** min(most - 1, 30)
+        return (
+            MOST_WAYS * 10 if nested > MOST_NESTED else min(stops * last * nested, MOST_WAYS * 10)
+        )
 
     def _branch(self, choices: Sequence[Sequence[Item]], after: Words) -> float:
         ways = [self._ways(each, after) for each in choices]
-        firsts = [self._first(each, after) for each in choices]
+        # Choices that may both be empty are alike too.
+        firsts = [self._first(each, after | {_END}) for each in choices]
         exact = [_exact_run(each) for each in choices]
         return max(
             sum(

@@ -6,7 +6,7 @@ TrendRadar has them. Read by the matcher (keywords.py) and the linter, so that n
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from analyzers.rule_patterns import blows_up as blows_up
@@ -20,6 +20,9 @@ FILTER_SECTION, GROUP_SECTION = "GLOBAL_FILTER", "WORD_GROUPS"
 
 Where = Literal["", "title", "body"]
 _FIELDS: dict[str, Where] = {"title": "title", "标题": "title", "body": "body", "正文": "body"}
+
+# What a line says of all its terms: weight, label, its number.
+_Said = tuple[float, str, int]
 
 _WEIGHT = re.compile(r"\s*\^(\d+(?:\.\d+)?)$")
 _FIELD = re.compile(r"(title|标题|body|正文)\s*[:：]\s*", re.IGNORECASE)
@@ -153,7 +156,7 @@ class _Reader:
             self._begin(text[1:-1].strip(), line if text else 0)
         elif text.startswith("#"):
             return
-        elif _LIMIT.fullmatch(text):
+        elif text[0] == "@" and _LIMIT.fullmatch(text):
             self._groups[-1].limit_line = line
         elif self._filtering:
             if text[0] in "+!-":
@@ -206,17 +209,17 @@ def _add(group: Group, sign: str, terms: tuple[Term, ...]) -> None:
 def _rule(text: str, line: int) -> tuple[str, tuple[Term, ...]]:
     """The sign of a line, and its terms with what the line says of all of them."""
     rule, label = _labelled(text)
-    found = _WEIGHT.search(rule)
+    found = _WEIGHT.search(rule) if "^" in rule else None
     rule = rule[: found.start()] if found else rule
     sign = rule[0] if rule and rule[0] in "+!-" else ""
     where, rule = _placed(rule[len(sign) :].strip(), "")
     weight = float(found[1]) if found else 1.0
-    return sign, _terms(rule, Term("", where=where, weight=weight, label=label, line=line))
+    return sign, _terms(rule, where, (weight, label, line))
 
 
 def _labelled(text: str) -> tuple[str, str]:
     """What stands before and after `=>`; one inside a pattern is no label."""
-    for arrow in re.finditer("=>", text):
+    for arrow in re.finditer("=>", text) if "=>" in text else ():
         rule = text[: arrow.start()].rstrip()
         bare = _placed(rule.lstrip("+!- "), "")[1]
         if not bare.startswith("/") or _CLOSED.fullmatch(bare):
@@ -229,26 +232,26 @@ def _placed(text: str, where: Where) -> tuple[Where, str]:
     return (_FIELDS[found[1].lower()], text[found.end() :]) if found else (where, text)
 
 
-def _terms(text: str, base: Term) -> tuple[Term, ...]:
+def _terms(text: str, where: Where, said: _Said) -> tuple[Term, ...]:
     if found := _REGEX.fullmatch(text):
-        return (_pattern(found[1], base),)
+        return (Term(_pattern(found[1]), False, True, (), where, *said),)
     first, *more = _NEAR.split(text) if "~" in text or "～" in text else (text,)
     if not more:
-        return _words(text, base)
+        return _words(text, where, said)
     lengths = [0, *map(int, more[::2])]
-    words = [_words(part.strip(), base) for part in (first, *more[1::2])]
+    words = [_words(part.strip(), where, said) for part in (first, *more[1::2])]
     stops = tuple(Stop(word, length) for word, length in zip(words, lengths, strict=True))
-    return (replace(base, text=fold(text), near=stops),)
+    return (Term(fold(text), False, False, stops, where, *said),)
 
 
-def _words(text: str, base: Term) -> tuple[Term, ...]:
-    if _BESIDE.search(text):
+def _words(text: str, where: Where, said: _Said) -> tuple[Term, ...]:
+    if "/" in text and _BESIDE.search(text):
         finding = "a pattern stands beside words, where it would count as a word too"
         raise _bad(finding, "give it a line of its own, or write the words into it: /word|pattern/")
-    return tuple(_word(part.strip(), base) for part in text.split("|"))
+    return tuple(_word(part.strip(), where, said) for part in text.split("|"))
 
 
-def _pattern(text: str, base: Term) -> Term:
+def _pattern(text: str) -> str:
     try:
         empty = re.compile(text, re.IGNORECASE).search("")
     except (re.error, OverflowError, RecursionError) as error:
@@ -263,14 +266,14 @@ def _pattern(text: str, base: Term) -> Term:
     if found := blows_up(text):
         finding = f"/{text}/ may never come to an end ({found})"
         raise _bad(finding, "write it with fewer of them, or as words with +, - or ~8")
-    return replace(base, text=text, regex=True)
+    return text
 
 
-def _word(text: str, base: Term) -> Term:
-    where, text = _placed(text, base.where)
+def _word(text: str, where: Where, said: _Said) -> Term:
+    where, text = _placed(text, where)
     whole = len(text) > 1 and text[0] in '"“' and text[-1] in '"”'
     word = fold(text[1:-1] if whole else text).strip()
     if not word:
         finding = "a word is missing here"
         raise _bad(finding, "write one, or delete the sign before it")
-    return Term(word, whole, False, (), where, base.weight, base.label, base.line)
+    return Term(word, whole, False, (), where, *said)

@@ -38,7 +38,9 @@ class Signals:
         for wanted, signal in self.sets.items():
             for word in wanted:
                 given[self.words[word]].append(signal)
-        return [frozenset(each) for each in given]
+        # Most words say the same as many others.
+        kinds = {each: frozenset(each) for each in map(tuple, given)}
+        return [kinds[tuple(each)] for each in given]
 
     def sought(self, term: Term) -> "Sought":
         if term not in self._sought:
@@ -145,12 +147,12 @@ def _steps(
 class Choice:
     """Terms of which one will do. Of equal ones the last counts."""
 
-    def __init__(self, all_terms: Sequence[Term], signals: Signals) -> None:
-        terms = {term: term for term in all_terms}.values()
-        plain = [term for term in terms if not _dear(term)]
+    def __init__(self, terms: Sequence[Term], signals: Signals) -> None:
+        is_dear = {term: _dear(term) for term in reversed(terms)}
+        plain = [term for term in is_dear if not is_dear[term]]
         self.signal = signals.of(term.text for term in plain) if plain else None
         self._words = {signals.words[term.text]: term for term in plain}
-        dear = [(term, signals.sought(term)) for term in terms if _dear(term)]
+        dear = [(term, signals.sought(term)) for term in is_dear if is_dear[term]]
         self._always = [each for each in dear if not each[1].signals]
         self._dear: dict[int, list[tuple[Term, Sought]]] = {}
         for term, sought in dear:

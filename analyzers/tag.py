@@ -1,95 +1,154 @@
-"""A post in, its tags out, by rules alone: pure, no clock, no disk. Called by the worker."""
+"""Posts in, their tags out: pure, no clock, no disk. Called by the worker and the command line."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from analyzers.classify import Model
+from analyzers.decisions import (
+    Decided,
+    Found,
+    ModelDecisions,
+    RuleDecisions,
+    weighed_posts,
+)
+from analyzers.features import extract
 from analyzers.keywords import RuleBook, RuleMatch
-from analyzers.reading import read
+from analyzers.model_files import ModelError, folder_of, load
+from analyzers.reading import Reading, read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
+from analyzers.signals import SignalReader, rule_files
 from analyzers.sites import site_of
 from analyzers.stories import story_of
+from analyzers.threads import continues, inherited
 from analyzers.unit_names import words_to_know
 from analyzers.units import UnitFinder
+from analyzers.versions import rules_version
 from runtime.config import Config
-from schemas.posts import Owed, Post, RawPost, SourceKind, TaggedPost, Tags, Why
-
-NOT_EDUCATION = "not_education"
-MOST_TOPICS = 3
-# A topic whose score is a smaller share of the first one's is a passing word.
-CENTRAL_SHARE = 0.5
-MOST_WORDS = 8
+from schemas.posts import Owed, Post, RawPost, TaggedPost, Tags, Why
 
 
 class Tagger:
-    def __init__(self, config: Config) -> None:
-        rules = [config.danger, *config.owed, *(topic.rules for topic in config.topics)]
-        files = parse_files(rules)
+    """`model` None: the rules alone. `problem`: why a model that is set is not used, or ""."""
+
+    def __init__(self, config: Config, model: Model | None = None, problem: str = "") -> None:
+        named = rule_files(config)
+        files = parse_files(named.values())
         words = [word for file in files for word in quoted_words(file)]
+        self.rules_version = rules_version(config)
+        self.model_version = model.version if model else ""
+        self.problem = problem
         self._segmenter = Segmenter(
             config.settings.analyze.engine, [*words_to_know(config.units), *words]
         )
         self._book = RuleBook(files)
         self._units = UnitFinder(config.units, config.sources, self._segmenter)
         self._topics = [topic.key for topic in config.topics]
-        self._owed = [Owed(Path(file.path).stem) for file in config.owed]
+        self._owed = [Path(file.path).stem for file in config.owed]
         self._harm = {topic.key for topic in config.topics if topic.harm}
+        self._rules = RuleDecisions(self._harm)
+        self._model = model
+        if model:
+            self._weighing = ModelDecisions(model, self._rules)
+            self._signals = SignalReader(list(named), model.signals)
 
     def tag(self, post: Post) -> Tags:
-        reading = read(post.title, post.body, self._segmenter)
-        danger, *rest = self._book.match(reading)
-        topics = self._central(rest[len(self._owed) :], danger is not None)
-        owed = self._owing(rest[: len(self._owed)])
-        units = self._units.find(reading, post.source)
-        tagged = [*topics, *owed, *([("danger", danger)] if danger else [])]
-        names = tuple(name for name, _ in topics)
-        answer = Owed(owed[0][0]) if owed else _unsaid(post, danger is not None)
-        return Tags(
-            topics=names,
-            units=units,
-            owed=answer,
-            danger=danger is not None,
-            sensitivity=self._sensitivity(names, answer, danger is not None),
-            department=None,
-            story_id=story_of(post.title, post.body, f"{post.source}/{post.id}"),
-            why=(
-                *(Why(tag=tag, by="rule", words=match.words[:MOST_WORDS]) for tag, match in tagged),
-                *((Why(tag="units", by="rule", words=units),) if units else ()),
-            ),
-        )
+        return self.tag_many([post])[0]
+
+    def tag_many(self, posts: Sequence[Post]) -> list[Tags]:
+        """The tags of each, the same whatever batch it is in."""
+        readings = [read(post.title, post.body, self._segmenter) for post in posts]
+        decided = self._decide(posts, readings)
+        self._inherit(posts, decided)
+        return [
+            self._tags(post, reading, each)
+            for post, reading, each in zip(posts, readings, decided, strict=True)
+        ]
 
     def tagged(self, post: RawPost) -> TaggedPost:
-        return TaggedPost(post=post, site=site_of(post.url, post.source), tags=self.tag(post))
+        return self.tagged_many([post])[0]
 
-    def _central(
-        self, matches: list[RuleMatch | None], danger: bool
-    ) -> list[tuple[str, RuleMatch]]:
-        """Words of weight 0 count in danger alone, so that it does not go without a topic."""
-        found = [
-            (key, match)
-            for key, match in zip(self._topics, matches, strict=True)
-            if match and (match.score or danger)
+    def tagged_many(self, posts: Sequence[RawPost]) -> list[TaggedPost]:
+        return [
+            TaggedPost(post=post, site=site_of(post.url, post.source), tags=tags)
+            for post, tags in zip(posts, self.tag_many(posts), strict=True)
         ]
-        about = [(key, match) for key, match in found if key != NOT_EDUCATION]
-        ranked = sorted(about, key=lambda each: (-each[1].score, each[0] not in self._harm))
-        least = ranked[0][1].score * CENTRAL_SHARE if ranked else 0.0
-        return [each for each in ranked if each[1].score >= least][:MOST_TOPICS] or found
 
-    def _owing(self, matches: list[RuleMatch | None]) -> list[tuple[str, RuleMatch]]:
-        """The heaviest kind alone; of equals the one that the configuration names first."""
-        found = [
-            (key.value, match) for key, match in zip(self._owed, matches, strict=True) if match
+    def _decide(self, posts: Sequence[Post], readings: Sequence[Reading]) -> list[Decided]:
+        matches = [self._book.match(reading) for reading in readings]
+        found = [self._found(post, each) for post, each in zip(posts, matches, strict=True)]
+        if self._model is None or not posts:
+            return [self._rules.decide(each) for each in found]
+        features = extract(readings)
+        scores = self._model.score(features, self._signals.read(readings, matches))
+        weighed = weighed_posts(scores, features.words)
+        return [self._weighing.decide(*each) for each in zip(found, weighed, strict=True)]
+
+    def _found(self, post: Post, matches: Sequence[RuleMatch | None]) -> Found:
+        danger, *rest = matches
+        owed, topics = rest[: len(self._owed)], rest[len(self._owed) :]
+        return Found(
+            post,
+            {key: match for key, match in zip(self._topics, topics, strict=True) if match},
+            {key: match for key, match in zip(self._owed, owed, strict=True) if match},
+            danger,
+        )
+
+    def _inherit(self, posts: Sequence[Post], decided: list[Decided]) -> None:
+        """Short replies without a topic of their own are read with their thread's title."""
+        replies = [
+            index for index, post in enumerate(posts) if continues(post, decided[index].topics)
         ]
-        return sorted(found, key=lambda each: -each[1].score)[:1]
+        if not replies:
+            return
+        titles = [_opening(posts[index]) for index in replies]
+        readings = [read(title.title, "", self._segmenter) for title in titles]
+        for index, opening in zip(replies, self._decide(titles, readings), strict=True):
+            decided[index] = inherited(posts[index], decided[index], opening)
 
-    def _sensitivity(self, topics: tuple[str, ...], owed: Owed, danger: bool) -> int:
-        if danger:
+    def _tags(self, post: Post, reading: Reading, decided: Decided) -> Tags:
+        units = self._units.find(reading, post.source)
+        why = [*decided.why, Why(tag="units", by="rule", words=units)] if units else decided.why
+        return Tags(
+            topics=decided.topics,
+            units=units,
+            owed=decided.owed,
+            danger=decided.danger,
+            sensitivity=self._sensitivity(decided),
+            department=decided.department,
+            story_id=story_of(post.title, post.body, f"{post.source}/{post.id}"),
+            why=tuple(why),
+            rules_version=self.rules_version,
+            model_version=self.model_version,
+        )
+
+    def _sensitivity(self, decided: Decided) -> int:
+        if decided.danger:
             return 3
-        if owed is Owed.MENTION:
+        if decided.owed is Owed.MENTION:
             return 0
-        return 2 if self._harm & set(topics) else 1
+        return 2 if self._harm & set(decided.topics) else 1
 
 
-def _unsaid(post: Post, danger: bool) -> Owed:
-    """No rule says what is owed: who tells of danger wants help; an outlet or office reports."""
-    reports = post.source_kind in (SourceKind.NEWS, SourceKind.NOTICE)
-    return Owed.COMPLAINT if danger and not reports else Owed.MENTION
+def load_tagger(config: Config) -> Tagger:
+    """With the model that the settings name; where it can't be used, the rules go on alone."""
+    folder = folder_of(config.settings.analyze.model)
+    if folder is None:
+        return Tagger(config)
+    try:
+        arrays, card = load(folder)
+        return Tagger(config, Model.of(arrays, card.fields()))
+    except ModelError as error:
+        return Tagger(config, problem=f"the rules tag alone: {error}")
+
+
+def _opening(post: Post) -> Post:
+    return Post(
+        id=post.id,
+        source=post.source,
+        source_kind=post.source_kind,
+        url=post.url,
+        title=post.thread_title or "",
+        body="",
+        published_at=None,
+    )

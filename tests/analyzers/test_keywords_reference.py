@@ -25,14 +25,19 @@ class Reference:
     def __init__(self, groups: Sequence[Group], reading: Reading) -> None:
         self.reading = reading
         self.text = reading.text[: reading.title_end + 1 + BODY_READ]
-        self.hits: dict[str, tuple[float, str]] = {}
+        self.hits: dict[str, tuple[float, str, float]] = {}
+        self.groups: set[str] = set()
         for group in groups:
             self.add(group)
 
     def result(self) -> RuleMatch | None:
-        ranked = sorted((-weight, text, shown) for text, (weight, shown) in self.hits.items())
+        if not self.hits:
+            return None
+        ranked = sorted((-weight, text, shown) for text, (weight, shown, _) in self.hits.items())
         words = tuple(dict.fromkeys(shown for _, _, shown in ranked))
-        return RuleMatch(sum(-weight for weight, _, _ in ranked), words) if ranked else None
+        heaviest = max(anywhere for _, _, anywhere in self.hits.values())
+        score = sum(-weight for weight, _, _ in ranked)
+        return RuleMatch(score, words, heaviest, frozenset(self.groups))
 
     def add(self, group: Group) -> None:
         required = all(any(map(self.spans, choice)) for choice in group.required)
@@ -45,13 +50,14 @@ class Reference:
             for start, end in self.spans(term):
                 if self.clause(start) not in guards:
                     self.hit(term, start, end)
+                    self.groups.add(group.name)
                     break
 
     def hit(self, term: Term, start: int, end: int) -> None:
         weight = term.weight * (TITLE_FACTOR if start < self.reading.title_end else 1)
         met = self.text[start:end]
         shown = met.strip()[:SHOWN_LENGTH] if term.regex or term.near else met
-        found = (weight, term.label or shown)
+        found = (weight, term.label or shown, term.weight)
         self.hits[term.text] = max(found, self.hits.get(term.text, found))
 
     def clause(self, position: int) -> int:
@@ -105,7 +111,7 @@ TERM = st.one_of(
 LINE = st.tuples(
     st.sampled_from(["", "", "+", "!", "-"]), TERM, st.sampled_from(["", " ^2", " ^0.5", " => 甲"])
 ).map("".join)
-HEADER = st.sampled_from(["", "", "[*]", "[GLOBAL_FILTER]", "[WORD_GROUPS]"])
+HEADER = st.sampled_from(["", "[甲]", "[乙]", "[*]", "[GLOBAL_FILTER]", "[WORD_GROUPS]"])
 BLOCK = st.tuples(HEADER, st.lists(LINE, max_size=4)).map(lambda each: [each[0], *each[1]])
 FILE = st.lists(BLOCK, max_size=3).map(lambda blocks: [line for block in blocks for line in block])
 

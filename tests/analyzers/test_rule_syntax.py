@@ -159,6 +159,8 @@ def test_all_bad_lines_of_all_files_are_told_together() -> None:
         "(a{1,30}){1,30}x",
         "(a?){30}a{30}",
         "(?>(a+)+b)c",
+        "(?:(|)){30}b",
+        "(?:(?:)?){40}x",
         "((食堂|食)堂?)+差",
     ],
 )
@@ -179,6 +181,7 @@ def test_pattern_that_blows_up_is_found(pattern: str) -> None:
         r"(?:\d{1,3},)+\d{3}元",
         "(a+)b(?<=ab)c",
         r"(甲)乙\1丙",
+        "(" * 40 + "甲" + "".join(f")+{chr(0x4E10 + n)}" for n in range(40)),
     ],
 )
 def test_pattern_that_ends_is_let_through(pattern: str) -> None:

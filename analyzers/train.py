@@ -1,0 +1,196 @@
+"""Labelled posts in, a fitted model out: the one file that knows scikit-learn.
+
+One linear classifier a class, on features that hold no text; its scores are calibrated on posts
+that it was not fitted on. Called by `huisheng train` and `huisheng evaluate`.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sparse
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from analyzers.classify import Columns, Floats, Model
+from analyzers.features import BITS, BUCKETS, extract
+from analyzers.folds import folds
+from analyzers.keywords import RuleBook
+from analyzers.labelled import HEADS, Sample
+from analyzers.reading import read
+from analyzers.rule_syntax import parse_files, quoted_words
+from analyzers.segment import Segmenter
+from analyzers.signals import SignalReader, rule_files, signal_names
+from analyzers.unit_names import words_to_know
+from runtime.config import Config
+from schemas.posts import Owed
+
+# By kind of feature: words, signs, pairs; of the title words, signs, pairs, triples; the ending.
+KIND_WEIGHTS = (1.0, 0.4, 1.0, 0.5, 0.4, 0.5, 0.5, 0.4)
+# A feature that fewer posts hold tells nothing.
+FEWEST_POSTS = 3
+STRENGTH = {"topics": 0.5, "owed": 0.5, "danger": 0.5, "department": 0.5}
+BALANCED = {"topics", "owed", "danger"}
+CALIBRATION_FOLDS = 3
+AT_ONCE = 256
+SEED = 0
+
+Told = Callable[[float], None]
+Matrix = sparse.csr_matrix
+
+
+@dataclass(frozen=True)
+class Material:
+    """The samples made ready: `counts` (samples, BUCKETS), `signals` (samples, names)."""
+
+    samples: Sequence[Sample]
+    names: tuple[str, ...]
+    counts: Matrix
+    signals: Floats
+
+
+def fit(samples: Sequence[Sample], config: Config, told: Told = lambda share: None) -> Model:
+    """`samples` have no class that is too rare to be learned."""
+    material = prepare(samples, config)
+    columns = Columns(_classes(samples, config))
+    model = fit_on(material, columns, np.arange(len(samples)))
+    told(1 / (CALIBRATION_FOLDS + 1))
+    return _calibrated(model, material, columns, told)
+
+
+def prepare(samples: Sequence[Sample], config: Config) -> Material:
+    named = rule_files(config)
+    files = parse_files(named.values())
+    words = [word for file in files for word in quoted_words(file)]
+    segmenter = Segmenter(config.settings.analyze.engine, [*words_to_know(config.units), *words])
+    book, names = RuleBook(files), signal_names(list(named), files)
+    reader = SignalReader(list(named), names)
+    readings = [read(sample.title, sample.body, segmenter) for sample in samples]
+    signals, counts = [], []
+    for start in range(0, len(readings), AT_ONCE):
+        batch = readings[start : start + AT_ONCE]
+        signals.append(reader.read(batch, [book.match(reading) for reading in batch]))
+        found = extract(batch)
+        ones = np.ones(len(found.posts), np.float32)
+        shape = (len(batch), BUCKETS)
+        counts.append(sparse.csr_matrix((ones, (found.posts, found.buckets)), shape))
+    return Material(samples, names, sparse.vstack(counts).tocsr(), np.vstack(signals))
+
+
+def fit_on(material: Material, columns: Columns, chosen: NDArray[np.int64]) -> Model:
+    """A model of some of the samples, not calibrated."""
+    counts = material.counts[chosen]
+    spread = np.bincount(counts.indices, minlength=BUCKETS)
+    buckets = np.flatnonzero(spread >= FEWEST_POSTS).astype(np.int32)
+    kinds = np.array(KIND_WEIGHTS)[buckets >> BITS]
+    idf = (np.log((1 + len(chosen)) / (1 + spread[buckets])) + 1) * kinds
+    width, signals = len(columns), material.signals[chosen]
+    model = Model(
+        version="",
+        columns=columns,
+        signals=material.names,
+        buckets=buckets,
+        idf=_rounded(idf),
+        weights=np.zeros((len(buckets), width), np.float32),
+        signal_weights=np.zeros((len(material.names), width), np.float32),
+        bias=np.zeros(width, np.float32),
+        slope=np.ones(width, np.float32),
+        shift=np.zeros(width, np.float32),
+        thresholds=np.full(width, 0.5, np.float32),
+    )
+    inputs = design(model, counts, signals)
+    for head, place in columns.slices.items():
+        _fit_head(model, head, place, inputs, [material.samples[index] for index in chosen])
+    return model
+
+
+def design(model: Model, counts: Matrix, signals: Floats) -> Matrix:
+    """What the estimators see: TF-IDF of length 1, and the signals."""
+    values = counts[:, model.buckets].tocsr(copy=True)
+    values.data = 1 + np.log(values.data)
+    values = (values @ sparse.diags(model.idf)).tocsr()
+    length = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())
+    values = sparse.diags(1 / np.maximum(length, 1e-12)) @ values
+    return sparse.hstack([values, sparse.csr_matrix(signals)]).tocsr()
+
+
+def estimator(head: str) -> LinearSVC:
+    weight = "balanced" if head in BALANCED else None
+    return LinearSVC(C=STRENGTH[head], class_weight=weight, tol=0.01, random_state=SEED)
+
+
+def _fit_head(
+    model: Model, head: str, place: slice, inputs: Matrix, samples: Sequence[Sample]
+) -> None:
+    judged = [index for index, sample in enumerate(samples) if sample.labels(head) is not None]
+    rows = inputs[judged]
+    used = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
+    rows = rows[:, used]
+    known = len(model.buckets)
+    for column, name in zip(
+        range(place.start, place.stop), model.columns.classes[head], strict=True
+    ):
+        truth = np.array([name in (samples[index].labels(head) or ()) for index in judged])
+        if not truth.any() or truth.all():
+            model.bias[column] = 1.0 if truth.all() and len(truth) else -1.0
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = estimator(head).fit(rows, truth)
+        weights = np.zeros(inputs.shape[1], np.float32)
+        weights[used] = fitted.coef_[0]
+        model.weights[:, column] = _rounded(weights[:known])
+        model.signal_weights[:, column] = weights[known:]
+        model.bias[column] = fitted.intercept_[0]
+
+
+def _calibrated(model: Model, material: Material, columns: Columns, told: Told) -> Model:
+    """Probability by Platt's sigmoid and thresholds of best F1, on scores of unseen samples."""
+    fold_of = folds(material.samples, CALIBRATION_FOLDS, SEED)
+    scores = np.zeros((len(material.samples), len(columns)), np.float32)
+    for fold in range(CALIBRATION_FOLDS):
+        part = fit_on(material, columns, np.flatnonzero(fold_of != fold))
+        unseen = np.flatnonzero(fold_of == fold)
+        inputs = design(part, material.counts[unseen], material.signals[unseen])
+        weights = np.vstack([part.weights, part.signal_weights])
+        scores[unseen] = inputs @ weights + part.bias
+        told((fold + 2) / (CALIBRATION_FOLDS + 1))
+    for head, place in columns.slices.items():
+        for column, name in zip(range(place.start, place.stop), columns.classes[head], strict=True):
+            _calibrate(model, column, *_judged(material.samples, head, name, scores[:, column]))
+    return model
+
+
+def _judged(
+    samples: Sequence[Sample], head: str, name: str, scores: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    judged = [index for index, sample in enumerate(samples) if sample.labels(head) is not None]
+    truth = [name in (samples[index].labels(head) or ()) for index in judged]
+    return scores[judged], np.array(truth, np.bool_)
+
+
+def _calibrate(model: Model, column: int, scores: Floats, truth: NDArray[np.bool_]) -> None:
+    if truth.all() or not truth.any():
+        return
+    sigmoid = LogisticRegression(C=1e3).fit(scores[:, None], truth)
+    model.slope[column], model.shift[column] = sigmoid.coef_[0, 0], sigmoid.intercept_[0]
+
+
+def _classes(samples: Sequence[Sample], config: Config) -> dict[str, tuple[str, ...]]:
+    """What was judged at all; topics in the order of the configuration."""
+    found: dict[str, tuple[str, ...]] = {}
+    order = {topic.key: index for index, topic in enumerate(config.topics)}
+    order |= {owed.value: index for index, owed in enumerate(Owed)}
+    for head in HEADS:
+        names = {name for sample in samples for name in sample.labels(head) or ()}
+        if names:
+            found[head] = tuple(sorted(names, key=lambda name: (order.get(name, 0), name)))
+    return found
+
+
+def _rounded(values: NDArray[np.floating]) -> Floats:
+    """As they are stored: half precision, so that a loaded model scores as the fitted one."""
+    return values.astype(np.float16).astype(np.float32)
