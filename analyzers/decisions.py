@@ -6,11 +6,12 @@ of great weight decides against it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzers.classify import Model, Scores
+from analyzers.classify import Floats, Model, Scores, strongest
 from analyzers.keywords import RuleMatch
 from schemas.posts import Owed, Post, SourceKind, Why
 
@@ -21,8 +22,9 @@ CENTRAL_SHARE = 0.5
 MOST_WORDS = 8
 # A rule of this weight (`word ^5`) decides, whatever the classifier says.
 DECIDES = 5.0
-# Danger by rules alone: less is a hint for the classifier.
-DANGER_SCORE = 1.0
+# Danger by rules alone takes a rule of this weight: lighter ones, however many, are hints for the
+# classifier.
+DANGER_WEIGHT = 1.0
 DANGER = "danger"
 
 Matches = dict[str, RuleMatch]
@@ -59,13 +61,14 @@ class RuleDecisions:
         self._harm = harm
 
     def decide(self, found: Found) -> Decided:
-        danger = found.danger if found.danger and found.danger.score >= DANGER_SCORE else None
+        sure = found.danger is not None and found.danger.heaviest >= DANGER_WEIGHT
+        danger = found.danger if sure else None
         topics = self._central(found.topics, danger is not None)
         owed = sorted(found.owed.items(), key=lambda each: -each[1].score)[:1]
         tagged = [*topics, *owed, *([(DANGER, danger)] if danger else [])]
         return Decided(
             topics=tuple(key for key, _ in topics),
-            owed=Owed(owed[0][0]) if owed else _unsaid(found.post, danger is not None),
+            owed=Owed(owed[0][0]) if owed else unsaid(found.post, danger is not None),
             danger=danger is not None,
             why=[rule_why(tag, match) for tag, match in tagged],
         )
@@ -79,7 +82,7 @@ class RuleDecisions:
         return [each for each in ranked if each[1].score >= least][:MOST_TOPICS] or found
 
 
-def _unsaid(post: Post, danger: bool) -> Owed:
+def unsaid(post: Post, danger: bool) -> Owed:
     """No rule says what is owed: who tells of danger wants help; an outlet or office reports."""
     reports = post.source_kind in (SourceKind.NEWS, SourceKind.NOTICE)
     return Owed.COMPLAINT if danger and not reports else Owed.MENTION
@@ -98,6 +101,14 @@ class Weighed:
     rows: NDArray[np.int64]
 
 
+class _Read(NamedTuple):
+    """The same, with what each word (column) speaks for each class (row)."""
+
+    probabilities: Sequence[float]
+    words: Sequence[str]
+    shares: Floats
+
+
 class ModelDecisions:
     """By rules and classifier together; topics that it does not know are left to the rules."""
 
@@ -108,11 +119,19 @@ class ModelDecisions:
         self._thresholds = model.thresholds.tolist()
         self._topics = self._classes.get("topics", ())
 
-    def decide(self, found: Found, weighed: Weighed) -> Decided:
+    def decide(self, found: Found, scored: Weighed) -> Decided:
         by_rules = self._rules.decide(found)
+        if not scored.words:
+            return by_rules
+        shares = self._model.shares(scored.rows)
+        weighed = _Read(scored.probabilities, scored.words, shares)
         decided = Decided(why=[])
         self._danger(decided, by_rules, found, weighed)
-        self._add_topics(decided, by_rules, found, weighed)
+        if self._topics:
+            self._add_topics(decided, by_rules, found, weighed)
+        else:
+            decided.topics = by_rules.topics
+            decided.why += [rule_why(key, found.topics[key]) for key in by_rules.topics]
         self._add_owed(decided, by_rules, found, weighed)
         if "department" in self._classes:
             column, name = self._best("department", weighed)
@@ -121,21 +140,21 @@ class ModelDecisions:
         return decided
 
     def _add_topics(
-        self, decided: Decided, by_rules: Decided, found: Found, weighed: Weighed
+        self, decided: Decided, by_rules: Decided, found: Found, weighed: _Read
     ) -> None:
-        start = self._starts.get("topics", 0)
+        start = self._starts["topics"]
         scored = {
             key: weighed.probabilities[start + index] for index, key in enumerate(self._topics)
         }
-        said = {
+        # Between equals the rules' order stands, so this is a dict and no set.
+        said = dict.fromkeys(key for key in by_rules.topics if key not in scored)
+        said |= dict.fromkeys(key for key, each in found.topics.items() if each.heaviest >= DECIDES)
+        said |= dict.fromkeys(
             key
             for index, key in enumerate(self._topics)
             if scored[key] >= self._thresholds[start + index]
-        }
-        said |= {key for key, match in found.topics.items() if match.heaviest >= DECIDES}
-        said |= {key for key in by_rules.topics if key not in scored}
-        if scored:
-            said.add(max(scored, key=lambda key: scored[key]))
+        )
+        said[max(scored, key=lambda key: scored[key])] = None
         ranked = sorted(said, key=lambda key: -self._rank(key, scored, found.topics))
         if ranked and ranked[0] == NOT_EDUCATION:
             ranked = ranked[:1]
@@ -153,13 +172,17 @@ class ModelDecisions:
         certain = match.heaviest >= DECIDES if match else False
         return scored.get(key, 1.0) + certain
 
-    def _add_owed(
-        self, decided: Decided, by_rules: Decided, found: Found, weighed: Weighed
-    ) -> None:
+    def _add_owed(self, decided: Decided, by_rules: Decided, found: Found, weighed: _Read) -> None:
+        if "owed" not in self._classes:
+            # Who tells of danger wants help, whether rules or classifier saw it.
+            said = by_rules.owed if found.owed else unsaid(found.post, decided.danger)
+            decided.owed = said
+            decided.why += [rule_why(said, found.owed[said])] if found.owed else []
+            return
         heaviest = max(found.owed.items(), key=lambda each: each[1].heaviest, default=None)
-        if "owed" not in self._classes or (heaviest and heaviest[1].heaviest >= DECIDES):
-            decided.owed = Owed(heaviest[0]) if heaviest else by_rules.owed
-            decided.why += [rule_why(*heaviest)] if heaviest else []
+        if heaviest and heaviest[1].heaviest >= DECIDES:
+            decided.owed = Owed(heaviest[0])
+            decided.why.append(rule_why(*heaviest))
             return
         column, name = self._best("owed", weighed)
         decided.owed = Owed(name)
@@ -167,7 +190,7 @@ class ModelDecisions:
             decided.why.append(rule_why(name, match))
         decided.why.append(self._why(name, column, weighed))
 
-    def _danger(self, decided: Decided, by_rules: Decided, found: Found, weighed: Weighed) -> None:
+    def _danger(self, decided: Decided, by_rules: Decided, found: Found, weighed: _Read) -> None:
         if DANGER not in self._classes:
             decided.danger = by_rules.danger
         else:
@@ -180,16 +203,16 @@ class ModelDecisions:
         if decided.danger and found.danger:
             decided.why.append(rule_why(DANGER, found.danger))
 
-    def _best(self, head: str, weighed: Weighed) -> tuple[int, str]:
+    def _best(self, head: str, weighed: _Read) -> tuple[int, str]:
         start, names = self._starts[head], self._classes[head]
         scores = weighed.probabilities[start : start + len(names)]
         best = max(range(len(names)), key=scores.__getitem__)
         return start + best, names[best]
 
-    def _why(self, tag: str, column: int, weighed: Weighed) -> Why:
-        words = self._model.strongest(weighed.words, weighed.rows, column)
+    def _why(self, tag: str, column: int, weighed: _Read) -> Why:
+        words = strongest(weighed.words, weighed.shares[column].tolist())
         score = round(weighed.probabilities[column], 3)
-        return Why(tag=tag, by="model", words=tuple(words), score=score)
+        return Why(tag=tag, by="model", words=words, score=score)
 
 
 def weighed_posts(scores: Scores, words: Sequence[Sequence[str]]) -> list[Weighed]:

@@ -4,24 +4,24 @@ Nothing of a text can be read from a feature. All posts of a batch are hashed at
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyzers.reading import Reading
 
-# A letter says in so many characters what it is about.
-BODY_READ = 420
+# Longer letters say no more about what they are about.
+BODY_READ = 800
 TITLE_READ = 150
 ENDING = 12
 BITS = 18
 # Each kind of feature has BITS of its own, so that it can have a weight of its own.
-WORD, CHARACTER, PAIR, TITLE_WORD, TITLE_CHARACTER, TITLE_PAIR, TITLE_TRIPLE, ENDING_PAIR = range(8)
 KINDS = 8
+WORD, CHARACTER, PAIR, TITLE_WORD, TITLE_CHARACTER, TITLE_PAIR, TITLE_TRIPLE, ENDING_PAIR = range(8)
 BUCKETS = KINDS << BITS
 
 _A, _B, _C, _D = (
@@ -29,6 +29,7 @@ _A, _B, _C, _D = (
     for each in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)
 )
 _SHIFT, _FOLD = np.uint64(64 - BITS), np.uint64(32)
+_SALTS = np.arange(1, KINDS + 1, dtype=np.uint64) * _C
 _WORD_BITS = (1 << 64) - 1
 # Between two texts; no text holds it.
 _GAP = 0
@@ -37,6 +38,7 @@ _DIGITS = str.maketrans("123456789", "000000000")
 _KEPT_WORDS = 200_000
 
 Buckets = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,11 @@ class Features:
 def extract(readings: Sequence[Reading]) -> Features:
     """All features of some posts, in no order that matters but that words come first."""
     cut = [_Cut(reading) for reading in readings]
-    words = [each.words for each in cut]
-    counts = [len(each) for each in words]
-    hashed = np.fromiter((_word(word) for each in words for word in each), np.uint64, sum(counts))
-    of_post = np.repeat(np.arange(len(cut)), counts)
-    in_title = np.fromiter(
-        (index < each.title_words for each in cut for index in range(len(each.words))),
-        np.bool_,
-        len(hashed),
-    )
-    posts, buckets = [of_post], [_buckets(hashed, WORD)]
-    posts.append(of_post[in_title])
-    buckets.append(_buckets(hashed[in_title], TITLE_WORD))
-    _add_characters(cut, posts, buckets)
-    return Features(np.concatenate(posts), np.concatenate(buckets), words)
+    found = [*_words(cut), *_characters(cut)]
+    posts, hashed, kept = (np.concatenate([part[place] for _, part in found]) for place in range(3))
+    sizes = [len(part[0]) for _, part in found]
+    kinds = np.repeat(np.array([kind for kind, _ in found]), sizes)[kept]
+    return Features(posts[kept], _buckets(hashed[kept], kinds), [each.words for each in cut])
 
 
 class _Cut:
@@ -76,45 +69,72 @@ class _Cut:
         body = reading.text[reading.title_end + 1 :][:BODY_READ]
         head = "".join(title.split())
         self.text = f"\n{head}\n{''.join(body.split())}\n\0"
-        self.title_signs = len(head) + 2 if head else 0
+        self.title = f"\n{head}\n\0" if head else ""
+        self.ending = self.text[-ENDING - 2 :]
         last = bisect_right(reading.ends, reading.title_end + 1 + BODY_READ)
-        in_title = bisect_right(reading.ends, reading.title_end)
-        self.words = [word for word in reading.words[:last] if not word.isspace()]
-        self.title_words = sum(not word.isspace() for word in reading.words[:in_title])
+        in_title = bisect_right(reading.ends, min(reading.title_end, TITLE_READ))
+        title_ends = bisect_right(reading.ends, reading.title_end)
+        words = reading.words[:in_title] + reading.words[title_ends:last]
+        self.words = [word for word in words if not word.isspace()]
+        self.title_words = sum(not word.isspace() for word in words[:in_title])
 
 
-def _add_characters(cut: Sequence[_Cut], posts: list[Buckets], buckets: list[Buckets]) -> None:
-    joined = "".join(each.text for each in cut)
-    signs = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
+# Of each occurrence: the post, the hash, and whether it counts.
+_Part = tuple[NDArray[np.int64], Hashes, NDArray[np.bool_]]
+
+
+def _words(cut: Sequence[_Cut]) -> Iterator[tuple[int, _Part]]:
+    """Those of titles are looked up once more: that is cheaper than to tell them apart."""
+    words = [each.words for each in cut]
+    titles = [each.words[: each.title_words] for each in cut]
+    hashed = np.fromiter(map(_word, chain(*words, *titles)), np.uint64)
+    posts = np.repeat(_numbers(cut, 2), [len(each) for each in (*words, *titles)])
+    every = np.ones(len(hashed), np.bool_)
+    text, title = slice(total := sum(map(len, words))), slice(total, None)
+    yield WORD, (posts[text], hashed[text], every[text])
+    yield TITLE_WORD, (posts[title], hashed[title], every[title])
+
+
+def _characters(cut: Sequence[_Cut]) -> Iterator[tuple[int, _Part]]:
+    """All texts, then all titles, then all endings: what is of one kind lies together."""
+    texts, titles = [each.text for each in cut], [each.title for each in cut]
+    parts = [*texts, *titles, *(each.ending for each in cut)]
+    joined = "".join(parts).encode("utf-32-le", "surrogatepass")
+    signs = np.frombuffer(joined, "<u4").astype(np.uint64)
     signs[(signs > _ZERO) & (signs <= _NINE)] = _ZERO
-    lengths = [len(each.text) for each in cut]
-    post = np.repeat(np.arange(len(cut)), lengths)
-    starts = np.array([0, *accumulate(lengths)][:-1], np.int64)
-    place = np.arange(len(signs)) - starts[post]
-    title = place < np.array([each.title_signs for each in cut], np.int64)[post]
-    ending = place >= (np.array(lengths, np.int64) - 2 - ENDING)[post]
-    one = signs * _A
-    two = one[:-1] + signs[1:] * _B
-    three = two[:-1] + signs[2:] * _C
-    inside = signs != _GAP
-    pair = inside[:-1] & inside[1:]
-    triple = pair[:-1] & inside[2:]
-    for kind, hashed, where in (
-        (CHARACTER, one, inside),
-        (PAIR, two, pair),
-        (TITLE_CHARACTER, one, inside & title),
-        (TITLE_PAIR, two, pair & title[1:]),
-        (TITLE_TRIPLE, three, triple & title[2:]),
-        (ENDING_PAIR, two, pair & ending[:-1]),
+    posts = np.repeat(_numbers(cut, 3), [len(part) for part in parts])
+    # After the last sign, a gap, nothing counts.
+    one, inside = signs * _A, signs != _GAP
+    two, pair = one.copy(), inside.copy()
+    two[:-1] += signs[1:] * _B
+    pair[:-1] &= inside[1:]
+    three, triple = two.copy(), pair.copy()
+    three[:-2] += signs[2:] * _C
+    triple[:-2] &= inside[2:]
+    title_start = sum(map(len, texts))
+    ending_start = title_start + sum(map(len, titles))
+    text, title = slice(title_start), slice(title_start, ending_start)
+    for kind, hashed, counts, where in (
+        (CHARACTER, one, inside, text),
+        (PAIR, two, pair, text),
+        (TITLE_CHARACTER, one, inside, title),
+        (TITLE_PAIR, two, pair, title),
+        (TITLE_TRIPLE, three, triple, title),
+        (ENDING_PAIR, two, pair, slice(ending_start, None)),
     ):
-        posts.append(post[: len(hashed)][where])
-        buckets.append(_buckets(hashed[where], kind))
+        yield kind, (posts[where], hashed[where], counts[where])
 
 
-def _buckets(hashed: NDArray[np.uint64], kind: int) -> Buckets:
-    mixed = hashed + np.uint64(kind + 1) * _C
+def _numbers(cut: Sequence[_Cut], times: int) -> NDArray[np.int64]:
+    """Of the posts, so many times over."""
+    return np.tile(np.arange(len(cut)), times)
+
+
+def _buckets(hashed: Hashes, kinds: NDArray[np.int64]) -> Buckets:
+    mixed = hashed + _SALTS[kinds]
     mixed = (mixed ^ (mixed >> _FOLD)) * _D
-    return ((mixed ^ (mixed >> _FOLD)) * _A >> _SHIFT).astype(np.int64) + (kind << BITS)
+    buckets: Buckets = ((mixed ^ (mixed >> _FOLD)) * _A >> _SHIFT).astype(np.int64)
+    return buckets + (kinds << BITS)
 
 
 @lru_cache(_KEPT_WORDS)

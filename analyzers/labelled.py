@@ -18,13 +18,17 @@ from schemas.posts import Owed, Post, SourceKind
 
 HEADS = ("topics", "owed", "danger", "department")
 TEXTS = ("title", "body", "text", "tokens")
-COLUMNS = (*TEXTS, *HEADS, "source_kind")
+COLUMNS = (*TEXTS, *HEADS, "source_kind", "weight")
+# Posts that were invented for this project; `--data shipped` on the command line.
+INVENTED = Path(__file__).parent / "posts" / "invented.csv"
+MOST_WEIGHT = 100.0
 ALONE = "not_education"
 # A class with fewer samples than this is left to the rules.
 FEWEST = 10
 MOST_SHOWN = 20
 
 _BOOLEAN = {"0": False, "1": True, "false": False, "true": True, "否": False, "是": True}
+_FACTOR = re.compile(r"\d+(\.\d+)?")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 Tell = Callable[[str], None]
@@ -34,7 +38,8 @@ Tell = Callable[[str], None]
 class Sample:
     """A text and what was judged of it; None is not judged. `place`: file:line.
 
-    `tokens`: `body` is words that were cut already, with a space between each two.
+    `tokens`: `body` is words that were cut already, with a space between each two. `weight`: for
+    how many posts it counts when a model is fitted.
     """
 
     title: str
@@ -46,6 +51,7 @@ class Sample:
     source_kind: SourceKind
     place: str
     tokens: bool = False
+    weight: float = 1.0
 
     @cached_property
     def key(self) -> str:
@@ -101,12 +107,22 @@ def read_files(
     samples: list[Sample] = []
     for path in paths:
         try:
-            samples += read_labelled(path, topics_known, tell)
+            place, weight = place_and_weight(path)
+            found = read_labelled(place, topics_known, tell)
+            samples += [replace(each, weight=each.weight * weight) for each in found]
         except ConfigProblems as error:
             problems += error.problems
     if problems:
         raise ConfigProblems(problems)
     return fold_equal(samples, tell)
+
+
+def place_and_weight(path: Path) -> tuple[Path, float]:
+    """`shipped` and `file.csv@2`: each row counts for so many."""
+    name, at, number = str(path).rpartition("@")
+    weighed = at and not path.exists() and _FACTOR.fullmatch(number)
+    place = Path(name) if weighed else path
+    return INVENTED if str(place) == "shipped" else place, float(number) if weighed else 1.0
 
 
 def fold_equal(samples: Sequence[Sample], tell: Tell) -> list[Sample]:
@@ -247,7 +263,19 @@ def _sample(
         source_kind=SourceKind(kind or "forum"),
         place=place,
         tokens="tokens" in fields,
+        weight=_weight(fields.get("weight", ""), problems),
     )
+
+
+def _weight(cell: str, problems: list[str]) -> float:
+    try:
+        weight = float(cell or 1)
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight <= MOST_WEIGHT:
+        finding = f"weight: {_shown(cell)} is no number above 0, at most {MOST_WEIGHT:.0f}"
+        problems.append(f"{finding}; write for how many posts this one counts, as 0.5")
+    return weight
 
 
 def _one_of(

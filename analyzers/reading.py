@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from analyzers.segment import Segmenter, fold
 
@@ -22,11 +23,7 @@ class Reading:
     @cached_property
     def ends(self) -> list[int]:
         """Where each word ends in the text."""
-        ends, end = [], 0
-        for word in self.words:
-            end += len(word)
-            ends.append(end)
-        return ends
+        return list(accumulate(map(len, self.words)))
 
     @cached_property
     def spans(self) -> set[tuple[int, int]]:

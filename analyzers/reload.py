@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analyzers.model_files import SETTINGS, folder_of
-from analyzers.tag import Tagger
+from analyzers.tag import load_tagger
 from analyzers.versions import rules_version
 from runtime.clock import Clock
 from runtime.config import Config, Topic
@@ -44,7 +44,7 @@ class RuleWatch:
         self._contents = _contents(config.directory)
         self._model = _model_files(config)
         self.version = rules_version(config)
-        self.tagger = Tagger(config)
+        self.tagger = load_tagger(config)
         self.problem = self.notice = ""
         self._looked: Files | None = None
         # Nothing: what changed between the reading of the folder and now is found at first sight.
@@ -67,16 +67,12 @@ class RuleWatch:
         self._taken = found
         return self._take_up()
 
-    @property
-    def model_version(self) -> str:
-        return str(getattr(self.tagger, "model_version", ""))
-
     def change(self) -> TagChange:
         """That from this minute on posts are tagged as they are now."""
         # Analyzers of one group take up the same files within a minute: one mark of them all.
         at = self._clock.now().replace(second=0, microsecond=0)
         return TagChange(
-            at=at, since=at, rules_version=self.version, model_version=self.model_version
+            at=at, since=at, rules_version=self.version, model_version=self.tagger.model_version
         )
 
     def _take_up(self) -> TagChange | None:
@@ -97,7 +93,7 @@ class RuleWatch:
         if (version, model) == (self.version, self._model):
             self._mended(found)
             return None
-        self.tagger = Tagger(config)
+        self.tagger = load_tagger(config)
         old, self.version, self._model = self.version, version, model
         self._mended(found)
         now = self._clock.now()

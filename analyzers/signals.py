@@ -1,4 +1,4 @@
-"""What the rules found in a post and its form as numbers: what the classifier weighs beside words."""
+"""What the rules found in a post, and its form, as numbers that the classifier weighs too."""
 
 from collections.abc import Iterator, Sequence
 from math import log1p
@@ -12,10 +12,11 @@ from analyzers.reading import Reading
 from analyzers.rule_syntax import Group
 from runtime.config import Config, RuleFile
 
-# So that a rule weighs about as much as a few words.
-SCALE = 0.1
-LONGEST = 1_000
-FORM = ("form/length", "form/title")
+# So that a rule weighs about as much as a few words, and the form of a post a little more.
+RULE_SCALE, FORM_SCALE = 0.07, 0.3
+# A post is shorter than this many characters, or not.
+LENGTHS = (15, 30, 50, 80, 120, 200, 300)
+FORM = ("form/title", *(f"form/shorter than {length}" for length in LENGTHS))
 
 Matches = Sequence[RuleMatch | None]
 
@@ -54,14 +55,18 @@ class SignalReader:
             for column, value in self._of(reading, each):
                 if column is not None:
                     signals[row, column] = value
-        return signals * np.float32(SCALE)
+        return signals
 
     def _of(self, reading: Reading, matches: Matches) -> Iterator[tuple[int | None, float]]:
         for (score, found, prefix), match in zip(self._files, matches, strict=True):
             if match:
-                yield score, log1p(match.score)
-                yield found, 1.0
+                yield score, log1p(match.score) * RULE_SCALE
+                yield found, RULE_SCALE
                 for group in match.groups:
-                    yield self._columns.get(prefix + group), 1.0
-        yield self._form[0], log1p(min(len(reading.text), LONGEST)) / 5
-        yield self._form[1], float(reading.title_end > 0)
+                    yield self._columns.get(prefix + group), RULE_SCALE
+        title, *shorter = self._form
+        if reading.title_end:
+            yield title, FORM_SCALE
+        for column, length in zip(shorter, LENGTHS, strict=True):
+            if len(reading.text) < length:
+                yield column, FORM_SCALE

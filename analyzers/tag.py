@@ -27,6 +27,8 @@ from analyzers.versions import rules_version
 from runtime.config import Config
 from schemas.posts import Owed, Post, RawPost, TaggedPost, Tags, Why
 
+AT_ONCE = 64
+
 
 class Tagger:
     """`model` None: the rules alone. `problem`: why a model that is set is not used, or ""."""
@@ -57,6 +59,10 @@ class Tagger:
 
     def tag_many(self, posts: Sequence[Post]) -> list[Tags]:
         """The tags of each, the same whatever batch it is in."""
+        starts = range(0, len(posts), AT_ONCE)
+        return [tags for start in starts for tags in self._batch(posts[start : start + AT_ONCE])]
+
+    def _batch(self, posts: Sequence[Post]) -> list[Tags]:
         readings = [read(post.title, post.body, self._segmenter) for post in posts]
         decided = self._decide(posts, readings)
         self._inherit(posts, decided)
@@ -136,7 +142,7 @@ def load_tagger(config: Config) -> Tagger:
     if folder is None:
         return Tagger(config)
     try:
-        arrays, card = load(folder)
+        arrays, card = load(folder, [topic.key for topic in config.topics])
         return Tagger(config, Model.of(arrays, card.fields()))
     except ModelError as error:
         return Tagger(config, problem=f"the rules tag alone: {error}")

@@ -56,7 +56,7 @@ class Analyzer:
         return StageHealth(
             STAGE,
             now.last_ok_at,
-            now.last_error or self.rules.problem,
+            now.last_error or self.rules.problem or self.rules.tagger.problem,
             notice=_notice(now, self.rules.notice),
             lags=now.lags or (),
             beat_at=now.beat_at,
@@ -94,7 +94,7 @@ class Analyzer:
         posts = [post for post in _only(messages, RawPost) if post.counted_at >= oldest]
         readings = [r for r in _only(messages, Engagement) if r.counted_at >= oldest]
         polls = _only(messages, Poll)
-        tagged = [self.rules.tagger.tagged(post) for post in posts]
+        tagged = self.rules.tagger.tagged_many(posts)
         with self.parts.metrics.query_seconds.labels("insert").time():
             insert_posts(self.parts.store, tagged)
             insert_engagement(self.parts.store, readings)

@@ -18,7 +18,7 @@ from rich.table import Table
 from analyzers.findings import Finding, Kind, Level
 from analyzers.lint import lint
 from analyzers.rule_use import FEWEST_POSTS, Text
-from analyzers.tag import Tagger
+from analyzers.tag import load_tagger
 from monitor.asking import FORMATS, ask_running
 from monitor.lines import BadLines, read_posts
 from monitor.report import wide_console
@@ -66,7 +66,9 @@ class Asked:
 
 def check(config: Config, asked: Asked) -> int:
     """1 for errors in the rules or bad lines of posts; raises ConfigError when nothing can run."""
-    Tagger(config)
+    unusable = load_tagger(config).problem
+    if unusable:
+        sys.stderr.write(f"{unusable}\n")
     bad = BadLines(str(asked.recent))
     posts = list(_from_file(asked.recent, bad)) if asked.recent else _stored(config)
     findings = lint(config, posts or ())
@@ -77,7 +79,7 @@ def check(config: Config, asked: Asked) -> int:
     if findings:
         _print_files(console, findings)
         _print_kinds(console, findings, asked.verbose)
-    failed = levels["error"] or bad.count or (asked.strict and levels["warning"])
+    failed = levels["error"] or unusable or bad.count or (asked.strict and levels["warning"])
     return 1 if failed else 0
 
 

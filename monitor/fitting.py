@@ -20,6 +20,7 @@ from analyzers.labelled import (
     class_counts,
     fold_equal,
     learnable,
+    place_and_weight,
     read_files,
     scarce,
 )
@@ -234,8 +235,7 @@ def _worse(target: Path, compared: Comparison) -> ConfigError:
 
 def _command(order: TrainOrder) -> str:
     """Names of files alone: where they lay is nobody's business but the office's."""
-    files = " ".join(path.name for path in order.data)
-    parts = ["huisheng train", *([f"--data {files}"] if files else [])]
+    parts = ["huisheng train", *(f"--data {path.name}" for path in order.data)]
     parts += ["--corrections"] if order.corrections is not None else []
     return " ".join([*parts, f"--folds {order.folds}"])
 
@@ -243,13 +243,14 @@ def _command(order: TrainOrder) -> str:
 def _fitted_on(order: TrainOrder, samples: Sequence[Sample]) -> tuple[FittedOn, ...]:
     """Rows as they were used: a text that stands in two files counts for the first."""
     rows = Counter(sample.place.rpartition(":")[0] for sample in samples)
+    places = [place_and_weight(path)[0] for path in order.data]
     files = [
         FittedOn(
-            name=path.name,
-            rows=rows[str(path)],
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            name=place.name,
+            rows=rows[str(place)],
+            sha256=hashlib.sha256(place.read_bytes()).hexdigest(),
         )
-        for path in order.data
+        for place in places
     ]
     own = FittedOn(name=CORRECTIONS, rows=rows[CORRECTIONS], sha256="")
     return (*files, *((own,) if order.corrections is not None else ()))

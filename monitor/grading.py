@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from analyzers.tag import Tagger
+from analyzers.tag import Tagger, load_tagger
 from collectors.files import parse_file
 from collectors.items import NotAFeed
 from monitor.lines import BadLines, read_posts, write_line
@@ -48,7 +48,7 @@ def parse_files(paths: Sequence[Path], source: str | None, kind: SourceKind, url
 
 def tag_lines(lines: Iterable[bytes], config: Config) -> int:
     """Print each post with its tags; 1 if a line was bad, after all the others."""
-    tagger = Tagger(config)
+    tagger = _tagger(config)
     bad = BadLines("stdin")
     for _, post in read_posts(lines, Post, UNTIMED, bad):
         write_line({**_fields(post), **_tag_fields(tagger.tag(post))})
@@ -57,7 +57,7 @@ def tag_lines(lines: Iterable[bytes], config: Config) -> int:
 
 def replay_lines(lines: Iterable[bytes], place: str, config: Config) -> int:
     """Print the events; 1 if a line was bad, after all the others."""
-    tagger = Tagger(config)
+    tagger = _tagger(config)
     bad = BadLines(place)
     seen: list[Sighting] = []
     for number, post in read_posts(lines, Post, TIMED, bad):
@@ -70,6 +70,13 @@ def replay_lines(lines: Iterable[bytes], place: str, config: Config) -> int:
     for event in replay(arrivals(seen, tagger.tagged), config):
         write_line(event_line(event))
     return 1 if bad.count else 0
+
+
+def _tagger(config: Config) -> Tagger:
+    tagger = load_tagger(config)
+    if tagger.problem:
+        sys.stderr.write(f"{tagger.problem}\n")
+    return tagger
 
 
 def _fields(post: Post) -> dict[str, object]:
@@ -88,4 +95,6 @@ def _tag_fields(tags: Tags) -> dict[str, object]:
         "department": tags.department,
         "story_id": tags.story_id,
         "why": tags.why,
+        "rules_version": tags.rules_version,
+        "model_version": tags.model_version,
     }

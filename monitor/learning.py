@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from analyzers.model_files import Arrays
     from monitor.trials import Workbench
 
-Data = Annotated[list[Path] | None, typer.Option(help="A CSV of labelled posts; may be repeated.")]
-Judged = Annotated[list[Path], typer.Option(help="A CSV of labelled posts; may be repeated.")]
+A_CSV = "A CSV of labelled posts, or `shipped`; `@2`: each row counts twice. May be repeated."
+Data = Annotated[list[Path] | None, typer.Option(help=A_CSV)]
+Judged = Annotated[list[Path], typer.Option(help=A_CSV)]
 Corrections = Annotated[bool, typer.Option("--corrections", help="And the office's own labels.")]
 Out = Annotated[Path | None, typer.Option(help="The model's folder (default: the one in use).")]
 Folds = Annotated[int, typer.Option(min=2, help="Parts for cross-validation.")]
@@ -72,7 +73,7 @@ def add_learning(app: typer.Typer) -> None:
     ) -> None:
         """Fit a model on labelled posts; it is judged on folds and compared before it is written.
 
-        Example: huisheng train --data labelled.csv --corrections
+        Example: huisheng train --data shipped --data labelled.csv --corrections
         """
         from monitor.corrected import corrected_samples
         from monitor.fitting import TrainOrder, train_model

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from analyzers.tag import Tagger
+from analyzers.tag import load_tagger
 from runtime.clock import Clock
 from runtime.config import Config
 from schemas.corrections import TagChange
@@ -49,8 +49,7 @@ class RetagDesk:
 
 def tagging(config: Config) -> TagMany:
     """By the rules and the model of a configuration."""
-    tagger = Tagger(config)
-    return lambda posts: [tagger.tag(post) for post in posts]
+    return load_tagger(config).tag_many
 
 
 def retag(desk: RetagDesk, request: RetagRequest, tell: Tell, stop: threading.Event) -> RetagReport:

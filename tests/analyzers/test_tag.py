@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzers.tag import Tagger
+from analyzers.tag import AT_ONCE, Tagger
+from analyzers.versions import rules_version
 from runtime.config import Topic, Unit
 from schemas.posts import Owed, SourceKind
 from tests.analyzers.cases import CASES
@@ -125,6 +126,29 @@ def test_tagged_post_carries_post_and_site() -> None:
     assert tagged.post is raw
     assert tagged.site == "bbs.example"
     assert tagged.tags == TAGGER.tag(raw)
+
+
+def test_many_are_tagged_as_one_by_one() -> None:
+    posts = [post(case.body, case.title) for case in CASES]
+    assert TAGGER.tag_many(posts) == [TAGGER.tag(each) for each in posts]
+    assert TAGGER.tag_many(posts[:AT_ONCE] * 3) == TAGGER.tag_many(posts[:AT_ONCE]) * 3
+    assert TAGGER.tag_many([]) == []
+
+
+def test_tags_name_what_they_were_made_by() -> None:
+    tags = TAGGER.tag(post("食堂的饭是馊的"))
+    config = shipped(Unit(name="江城市实验小学", aliases=("实小",)))
+    assert tags.rules_version == rules_version(config) != rules_version(shipped())
+    assert tags.model_version == ""
+    assert TAGGER.problem == ""
+
+
+def test_hints_at_danger_are_none_however_many_stand_in_the_title() -> None:
+    hints = "".join(f"[疑似·{word}]\n{word} ^0.1\n\n" for word in "甲乙丙丁戊己庚辛壬癸")
+    danger = rule_file(f"出事\n\n{hints}", "danger.txt")
+    tagger = Tagger(shipped().model_copy(update={"danger": danger}))
+    assert not tagger.tag(post("", "甲乙丙丁戊己庚辛壬癸")).danger
+    assert tagger.tag(post("", "甲乙丙丁戊己庚辛壬癸出事")).danger
 
 
 @settings(max_examples=60, deadline=None)

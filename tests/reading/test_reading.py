@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from analyzers.scoring import Classes, ClassScore, Scores, score
-from analyzers.tag import NOT_EDUCATION, Tagger
+from analyzers.decisions import NOT_EDUCATION
+from analyzers.tag import load_tagger
 from runtime.settings import SHIPPED, load_config
 from schemas.posts import Owed, Post, SourceKind, Tags
 
@@ -67,7 +68,7 @@ Read = list[tuple[Case, Tags]]
 
 @pytest.fixture(scope="module")
 def read() -> Read:
-    tagger = Tagger(CONFIG)
+    tagger = load_tagger(CONFIG)
     return [(case, tagger.tag(case.post())) for case in CASES]
 
 

@@ -1,0 +1,230 @@
+"""Rules and classifier decide together: who is heard on what, on matches and scores made here."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from analyzers.classify import Columns, Model
+from analyzers.decisions import (
+    DECIDES,
+    MOST_TOPICS,
+    Decided,
+    Found,
+    ModelDecisions,
+    RuleDecisions,
+    Weighed,
+)
+from analyzers.keywords import RuleMatch
+from schemas.posts import Owed, SourceKind, Why
+from tests.analyzers.rules import post
+
+TOPICS = ("fees", "exams", "boarding", "transport", "not_education")
+OWED = ("question", "complaint", "mention")
+ALL = {"topics": TOPICS, "owed": OWED, "danger": ("danger",), "department": ("教育", "公安")}
+RULES = RuleDecisions({"injury"})
+# One word that the model knows, in favour of every class.
+WORDS, ROWS = ("饭", "呀"), np.array([0, -1])
+
+
+def match(score: float = 1.0, heaviest: float | None = None, word: str = "词") -> RuleMatch:
+    return RuleMatch(score, (word,), score if heaviest is None else heaviest)
+
+
+def model(classes: Mapping[str, tuple[str, ...]]) -> Model:
+    columns = Columns(dict(classes))
+    width = len(columns)
+    ones = np.ones(width, np.float32)
+    return Model(
+        version="",
+        columns=columns,
+        signals=(),
+        buckets=np.array([7], np.int32),
+        idf=np.ones(1, np.float32),
+        weights=np.ones((1, width), np.float16),
+        signal_weights=np.zeros((0, width), np.float32),
+        bias=ones * 0,
+        slope=ones,
+        shift=ones * 0,
+        thresholds=ones * np.float32(0.5),
+    )
+
+
+def found(
+    topics: Mapping[str, RuleMatch] | None = None,
+    owed: Mapping[str, RuleMatch] | None = None,
+    danger: RuleMatch | None = None,
+    kind: SourceKind = SourceKind.FORUM,
+) -> Found:
+    return Found(post("饭呀", kind=kind), dict(topics or {}), dict(owed or {}), danger)
+
+
+def decide(
+    what: Found,
+    scores: Mapping[str, float] | None = None,
+    heads: Sequence[str] = ("topics", "owed", "danger"),
+) -> Decided:
+    """By a model of some heads; `scores` of the classes, 0.1 where none is given."""
+    classes = {head: ALL[head] for head in heads}
+    names = [name for head in classes.values() for name in head]
+    told = [(scores or {}).get(name, 0.1) for name in names]
+    return ModelDecisions(model(classes), RULES).decide(what, Weighed(told, WORDS, ROWS))
+
+
+def whys(decided: Decided, tag: str) -> list[tuple[str, tuple[str, ...], float | None]]:
+    return [(why.by, why.words, why.score) for why in decided.why if why.tag == tag]
+
+
+def test_rules_alone_name_up_to_three_central_topics() -> None:
+    matches = {"a": match(1), "b": match(4), "injury": match(4), "c": match(2), "d": match(3)}
+    decided = RULES.decide(found(matches))
+    assert decided.topics == ("injury", "b", "d")
+    assert [why.tag for why in decided.why] == ["injury", "b", "d"]
+    assert RULES.decide(found({"a": match(1), "b": match(4)})).topics == ("b",)
+
+
+def test_rules_alone_let_not_education_stand_alone() -> None:
+    both = {"not_education": match(9), "fees": match(0.5)}
+    assert RULES.decide(found(both)).topics == ("fees",)
+    assert RULES.decide(found({"not_education": match(1)})).topics == ("not_education",)
+
+
+def test_hints_are_no_danger_by_themselves_however_many() -> None:
+    hints = found(danger=match(score=6.6, heaviest=0.1))
+    assert not RULES.decide(hints).danger
+    assert RULES.decide(hints).why == []
+    assert RULES.decide(found(danger=match(1.0))).danger
+    assert not decide(hints, {"fees": 0.9}, ["topics"]).danger
+    assert decide(hints, {"danger": 0.6}).danger
+
+
+@pytest.mark.parametrize(
+    ("kind", "owed"),
+    [
+        (SourceKind.FORUM, Owed.COMPLAINT),
+        (SourceKind.SOCIAL, Owed.COMPLAINT),
+        (SourceKind.PORTAL, Owed.COMPLAINT),
+        (SourceKind.NEWS, Owed.MENTION),
+        (SourceKind.NOTICE, Owed.MENTION),
+    ],
+)
+def test_danger_without_a_rule_of_what_is_owed(kind: SourceKind, owed: Owed) -> None:
+    hurt = found(danger=match(1.0), kind=kind)
+    assert RULES.decide(hurt).owed is owed
+    assert decide(hurt, {"fees": 0.9}, ["topics"]).owed is owed
+    assert decide(found(kind=kind), {"danger": 0.9}, ["danger"]).owed is owed
+    assert decide(found(danger=match(1.0), kind=kind), {}, ["danger"]).owed is Owed.MENTION
+    asked = found(owed={"question": match(1)}, danger=match(1.0), kind=kind)
+    assert RULES.decide(asked).owed is Owed.QUESTION
+
+
+def test_all_topics_past_their_threshold_are_said_the_likeliest_first() -> None:
+    decided = decide(found(), {"fees": 0.6, "exams": 0.9, "boarding": 0.49})
+    assert decided.topics == ("exams", "fees")
+    many = decide(found(), dict.fromkeys(TOPICS[:4], 0.8) | {"boarding": 0.9})
+    assert len(many.topics) == MOST_TOPICS
+    assert many.topics[0] == "boarding"
+
+
+def test_the_likeliest_topic_is_said_even_below_its_threshold() -> None:
+    assert decide(found(), {"transport": 0.2}).topics == ("transport",)
+
+
+def test_not_education_stands_alone_or_not_at_all() -> None:
+    assert decide(found(), {"not_education": 0.9, "fees": 0.8}).topics == ("not_education",)
+    assert decide(found(), {"not_education": 0.8, "fees": 0.9}).topics == ("fees",)
+    three = {"not_education": 0.85, "fees": 0.9, "exams": 0.8, "boarding": 0.7}
+    assert decide(found(), three).topics == ("fees", "exams", "boarding")
+
+
+def test_a_heavy_rule_decides_topics_owed_and_danger_against_the_model() -> None:
+    heavy = match(DECIDES, word="铁证")
+    sure = {"exams": 0.99, "complaint": 0.99, "danger": 0.01}
+    decided = decide(found({"fees": heavy}, {"question": heavy}, heavy), sure)
+    assert decided.topics == ("fees", "exams")
+    assert decided.owed is Owed.QUESTION
+    assert decided.danger
+    for tag in ("fees", "question", "danger"):
+        assert ("rule", ("铁证",), None) in whys(decided, tag)
+    over = decide(found({"fees": heavy}), {"not_education": 0.99})
+    assert over.topics == ("fees",)
+
+
+def test_many_light_rules_do_not_decide_against_the_model() -> None:
+    light = match(score=30.0, heaviest=DECIDES - 0.1)
+    sure = {"exams": 0.99, "complaint": 0.99}
+    decided = decide(found({"fees": light}, {"question": light}, light), sure)
+    assert decided.topics == ("exams",)
+    assert decided.owed is Owed.COMPLAINT
+    assert not decided.danger
+    assert {why.tag for why in decided.why} == {"exams", "complaint"}
+
+
+def test_topics_that_the_model_does_not_know_are_left_to_the_rules() -> None:
+    matches = {
+        "staff": match(2, word="编制"),
+        "praise": match(2),
+        "fees": match(1),
+        "odd": match(0.5),
+    }
+    decided = decide(found(matches), {"exams": 0.9, "fees": 0.2})
+    assert decided.topics == ("staff", "praise", "exams")
+    assert whys(decided, "staff") == [("rule", ("编制",), None)]
+
+
+def test_without_a_head_for_topics_they_are_those_of_the_rules_in_their_order() -> None:
+    names = "gdafcbe"
+    matches = {name: match(20 + place) for place, name in enumerate(names)}
+    matches["certain"] = match(DECIDES)
+    by_rules = RULES.decide(found(matches))
+    decided = decide(found(matches), {"danger": 0.9}, ["danger"])
+    assert decided.topics == by_rules.topics == ("e", "b", "c")
+    assert [why for why in decided.why if why.tag != "danger"] == by_rules.why
+
+
+def test_without_a_head_for_what_is_owed_it_is_that_of_the_rules() -> None:
+    owed = {"question": match(6, heaviest=1), "complaint": match(DECIDES)}
+    what = found({"fees": match(1)}, owed)
+    assert decide(what, {"fees": 0.9}, ["topics"]).owed is RULES.decide(what).owed is Owed.QUESTION
+    assert whys(decide(what, {}, ["topics"]), "question") == [("rule", ("词",), None)]
+
+
+def test_danger_is_said_by_the_model_from_its_threshold_on() -> None:
+    assert decide(found(), {"danger": 0.5}).danger
+    assert not decide(found(), {"danger": 0.499}).danger
+    assert not decide(found(danger=match(1.0)), {"danger": 0.2}).danger
+    both = decide(found(danger=match(1.0)), {"danger": 0.7512})
+    assert whys(both, "danger") == [("model", ("饭",), 0.751), ("rule", ("词",), None)]
+
+
+def test_department_is_the_likeliest_with_its_why() -> None:
+    decided = decide(found(), {"公安": 0.3}, ["topics", "department"])
+    assert decided.department == "公安"
+    assert whys(decided, "department") == [("model", ("饭",), 0.3)]
+    assert decide(found()).department is None
+
+
+def test_each_tag_has_its_why_with_words_and_a_probability() -> None:
+    rules = found({"fees": match()}, {"question": match()}, match())
+    decided = decide(rules, {"fees": 0.9, "question": 1.0, "danger": 0.8}, list(ALL))
+    tags = {*decided.topics, decided.owed.value, "danger", "department"}
+    assert {why.tag for why in decided.why} == tags
+    for why in decided.why:
+        assert why.by in ("rule", "model")
+        assert (why.score is None) is (why.by == "rule")
+        assert why.score is None or 0 <= why.score <= 1
+        assert why.words
+
+
+def test_a_post_without_words_is_left_to_the_rules() -> None:
+    classes = {head: ALL[head] for head in ("topics", "owed", "danger")}
+    sure = [0.99] * sum(map(len, classes.values()))
+    blank = Weighed(sure, (), np.empty(0, np.int64))
+    decided = ModelDecisions(model(classes), RULES).decide(found(), blank)
+    assert decided == Decided()
+
+
+def test_why_shows_at_most_eight_words_of_a_rule() -> None:
+    long = RuleMatch(9.0, tuple("一二三四五六七八九"), 1.0)
+    (why,) = RULES.decide(found({"fees": long})).why
+    assert why == Why(tag="fees", by="rule", words=tuple("一二三四五六七八"))
