@@ -4,7 +4,7 @@ Without a classifier the rules decide alone; with one they are part of what it w
 of great weight decides against it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -110,14 +110,17 @@ class _Read(NamedTuple):
 
 
 class ModelDecisions:
-    """By rules and classifier together; topics that it does not know are left to the rules."""
+    """By rules and classifier together; topics that it does not know are left to the rules, and
+    those that it knows beyond the configured `topics` are never said.
+    """
 
-    def __init__(self, model: Model, rules: RuleDecisions) -> None:
+    def __init__(self, model: Model, rules: RuleDecisions, topics: Collection[str]) -> None:
         self._model, self._rules = model, rules
         slices, self._classes = model.columns.slices, model.columns.classes
         self._starts = {head: place.start for head, place in slices.items()}
         self._thresholds = model.thresholds.tolist()
-        self._topics = self._classes.get("topics", ())
+        known = enumerate(self._classes.get("topics", ()), self._starts.get("topics", 0))
+        self._topics = {key: column for column, key in known if key in topics}
 
     def decide(self, found: Found, scored: Weighed) -> Decided:
         by_rules = self._rules.decide(found)
@@ -142,17 +145,12 @@ class ModelDecisions:
     def _add_topics(
         self, decided: Decided, by_rules: Decided, found: Found, weighed: _Read
     ) -> None:
-        start = self._starts["topics"]
-        scored = {
-            key: weighed.probabilities[start + index] for index, key in enumerate(self._topics)
-        }
+        scored = {key: weighed.probabilities[column] for key, column in self._topics.items()}
         # Between equals the rules' order stands, so this is a dict and no set.
         said = dict.fromkeys(key for key in by_rules.topics if key not in scored)
         said |= dict.fromkeys(key for key, each in found.topics.items() if each.heaviest >= DECIDES)
         said |= dict.fromkeys(
-            key
-            for index, key in enumerate(self._topics)
-            if scored[key] >= self._thresholds[start + index]
+            key for key, column in self._topics.items() if scored[key] >= self._thresholds[column]
         )
         said[max(scored, key=lambda key: scored[key])] = None
         ranked = sorted(said, key=lambda key: -self._rank(key, scored, found.topics))
@@ -164,8 +162,7 @@ class ModelDecisions:
             if match := found.topics.get(key):
                 decided.why.append(rule_why(key, match))
             if key in scored:
-                column = start + self._topics.index(key)
-                decided.why.append(self._why(key, column, weighed))
+                decided.why.append(self._why(key, self._topics[key], weighed))
 
     def _rank(self, key: str, scored: dict[str, float], matches: Matches) -> float:
         match = matches.get(key)

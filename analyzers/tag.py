@@ -51,7 +51,7 @@ class Tagger:
         self._rules = RuleDecisions(self._harm)
         self._model = model
         if model:
-            self._weighing = ModelDecisions(model, self._rules)
+            self._weighing = ModelDecisions(model, self._rules, self._topics)
             self._signals = SignalReader(list(named), model.signals)
 
     def tag(self, post: Post) -> Tags:

@@ -68,7 +68,9 @@ def decide(
     classes = {head: ALL[head] for head in heads}
     names = [name for head in classes.values() for name in head]
     told = [(scores or {}).get(name, 0.1) for name in names]
-    return ModelDecisions(model(classes), RULES).decide(what, Weighed(told, WORDS, ROWS))
+    return ModelDecisions(model(classes), RULES, classes.get("topics", ())).decide(
+        what, Weighed(told, WORDS, ROWS)
+    )
 
 
 def whys(decided: Decided, tag: str) -> list[tuple[str, tuple[str, ...], float | None]]:
@@ -220,7 +222,9 @@ def test_a_post_without_words_is_left_to_the_rules() -> None:
     classes = {head: ALL[head] for head in ("topics", "owed", "danger")}
     sure = [0.99] * sum(map(len, classes.values()))
     blank = Weighed(sure, (), np.empty(0, np.int64))
-    decided = ModelDecisions(model(classes), RULES).decide(found(), blank)
+    decided = ModelDecisions(model(classes), RULES, classes.get("topics", ())).decide(
+        found(), blank
+    )
     assert decided == Decided()
 
 
