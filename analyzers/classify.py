@@ -185,7 +185,7 @@ class Model:
 
 def strongest(words: Sequence[str], shares: Sequence[float]) -> tuple[str, ...]:
     """The words that speak most for a class, the strongest first."""
-    speaking = [each for each in zip(shares, words, strict=True) if each[0] > 0]
+    speaking = [(share, word) for share, word in zip(shares, words, strict=True) if share > 0]
     best = sorted(speaking, key=itemgetter(0), reverse=True)[: 2 * MOST_WORDS]
     return tuple(dict.fromkeys(word for _, word in best))[:MOST_WORDS]
 

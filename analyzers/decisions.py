@@ -152,10 +152,12 @@ class ModelDecisions:
         said |= dict.fromkeys(
             key for key, column in self._topics.items() if scored[key] >= self._thresholds[column]
         )
-        said[max(scored, key=lambda key: scored[key])] = None
+        said[max(scored, key=scored.__getitem__)] = None
         ranked = sorted(said, key=lambda key: -self._rank(key, scored, found.topics))
-        if ranked and ranked[0] == NOT_EDUCATION:
-            ranked = ranked[:1]
+        if ranked[0] == NOT_EDUCATION:
+            # It forms no matter: danger that the rules can place is not left without one.
+            placed = decided.danger and by_rules.topics not in ((), (NOT_EDUCATION,))
+            ranked = [*by_rules.topics] if placed else ranked[:1]
         decided.topics = tuple(key for key in ranked if key != NOT_EDUCATION)[:MOST_TOPICS]
         decided.topics = decided.topics or tuple(ranked[:1])
         for key in decided.topics:

@@ -4,17 +4,18 @@
 Called by the rules, the unit finder and the classifier.
 """
 
-import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
+
+from runtime.text import compatible
 
 Engine = Literal["rjieba", "jieba"]
 
 
 def fold(text: str) -> str:
     """The form in which words are looked for: half width, lower case; its positions are its own."""
-    return unicodedata.normalize("NFKC", text).lower()
+    return compatible(text).lower()
 
 
 class Segmenter:

@@ -142,7 +142,7 @@ def load_tagger(config: Config) -> Tagger:
     if folder is None:
         return Tagger(config)
     try:
-        arrays, card = load(folder, [topic.key for topic in config.topics])
+        arrays, card = load(folder)
         return Tagger(config, Model.of(arrays, card.fields()))
     except ModelError as error:
         return Tagger(config, problem=f"the rules tag alone: {error}")

@@ -43,8 +43,8 @@ LEAST_SCORE = {"topics": 0.2}
 WITHOUT_SIGNALS = {"department"}
 # Of these exactly one class is said, by the highest score: their scores are calibrated alike.
 SINGLE = {"owed", "department"}
-# Danger missed costs more than danger marked in vain.
-RECALL_WEIGHT = 1.5
+# Danger missed costs more than danger marked in vain, as long as most marks are right.
+DANGER_PRECISION = 0.72
 CALIBRATION_FOLDS = 3
 # Of scores that tell nothing: every probability is about the share of the class.
 FLATTEST = 1e-3
@@ -220,14 +220,13 @@ def _calibrate(
 
 
 def _set_danger(model: Model, column: int, scores: Floats, truth: NDArray[np.bool_]) -> None:
-    """The threshold of the best F score in which recall weighs more than precision."""
-    if not truth.any():
-        return
+    """As low as so many of the posts above it are truly danger."""
     order = np.argsort(-scores)
-    hits = np.cumsum(truth[order])
-    weight = RECALL_WEIGHT**2
-    measure = (1 + weight) * hits / (weight * truth.sum() + np.arange(1, len(order) + 1))
-    least = scores[order[int(np.argmax(measure))]]
+    right = np.cumsum(truth[order]) / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(right >= DANGER_PRECISION)
+    if not len(enough):
+        return
+    least = scores[order[enough[-1]]]
     slope, shift = model.slope[column], model.shift[column]
     model.thresholds[column] = 1 / (1 + np.exp(-(slope * least + shift)))
 

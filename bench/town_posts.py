@@ -3,6 +3,8 @@
 import random
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from demo.town import load_town
 from schemas.posts import Post, RawPost, SourceKind
 
@@ -48,3 +50,19 @@ def raw_posts(count: int, seen_at: datetime = START) -> list[RawPost]:
         )
         for number, post in enumerate(town_posts(count))
     ]
+
+
+def town_letters(count: int, signs: int = 250) -> list[Post]:
+    """Posts of at least so many signs, each joined from several of the town's."""
+    letters: list[Post] = []
+    parts: list[str] = []
+    for post in town_posts(count * signs):
+        parts += [post.title, post.body]
+        body = "\n".join(part for part in parts[1:] if part)
+        if len(parts[0]) + len(body) < signs:
+            continue
+        letters.append(replace(post, title=parts[0], body=body))
+        parts = []
+        if len(letters) == count:
+            break
+    return letters

@@ -17,7 +17,7 @@ from analyzers.signals import SignalReader, rule_files
 from analyzers.train import fit
 from runtime.config import Config
 from schemas.posts import Owed, SourceKind
-from tests.analyzers.rules import shipped
+from tests.analyzers.rules import rule_file, shipped
 
 POSTS = Path(__file__).parents[1] / "reading" / "posts.jsonl"
 OFFICES = {"food_safety": "市场监管", "transport": "公安交管", "health_epidemic": "卫生健康"}
@@ -66,6 +66,15 @@ def samples() -> tuple[Sample, ...]:
 @cache
 def config() -> Config:
     return shipped()
+
+
+@cache
+def small() -> Config:
+    """Few rules, quickly made ready."""
+    kept = ("boarding", "fees", "exams")
+    topics = tuple(topic for topic in config().topics if topic.key in kept)
+    danger = rule_file("着火\n", "danger.txt")
+    return config().model_copy(update={"danger": danger, "topics": topics})
 
 
 @cache

@@ -139,6 +139,16 @@ def test_not_education_stands_alone_or_not_at_all() -> None:
     assert decide(found(), three).topics == ("fees", "exams", "boarding")
 
 
+def test_danger_that_the_rules_can_place_is_not_left_without_a_matter() -> None:
+    elsewhere = {"not_education": 0.99, "danger": 0.9}
+    passing = {"fees": match(0.0), "not_education": match(3)}
+    decided = decide(found(passing, danger=match(1)), elsewhere)
+    assert decided.topics == ("fees",)
+    assert ("rule", ("词",), None) in whys(decided, "fees")
+    assert decide(found(passing), {"not_education": 0.99}).topics == ("not_education",)
+    assert decide(found(danger=match(1)), elsewhere).topics == ("not_education",)
+
+
 def test_a_heavy_rule_decides_topics_owed_and_danger_against_the_model() -> None:
     heavy = match(DECIDES, word="铁证")
     sure = {"exams": 0.99, "complaint": 0.99, "danger": 0.01}

@@ -25,7 +25,7 @@ from runtime.metrics import Metrics
 from schemas.codec import encode
 from schemas.posts import Post
 from storage.store import Store
-from tests.analyzers.fitted import config, model, samples
+from tests.analyzers.fitted import model, samples, small
 from tests.analyzers.models import card
 from tests.made import START, raw_post
 from tests.stores import chdb_store
@@ -40,11 +40,11 @@ def stored(folder: Path, fitted: Model) -> str:
 
 @pytest.fixture(scope="module")
 def other() -> Model:
-    return fit(samples()[::4], config())
+    return fit(samples()[::8], small())
 
 
 def using(setting: str | Path) -> Config:
-    found = config()
+    found = small()
     analyze = found.settings.analyze.model_copy(update={"model": str(setting)})
     settings = found.settings.model_copy(update={"analyze": analyze})
     return found.model_copy(update={"settings": settings})
@@ -59,12 +59,12 @@ def test_the_model_of_a_folder_tags_and_is_named(tmp_path: Path) -> None:
     tagger = load_tagger(using(tmp_path / "model"))
     assert tagger.problem == ""
     tags = tagger.tag(post())
-    assert (tags.model_version, tags.rules_version) == (version, rules_version(config()))
+    assert (tags.model_version, tags.rules_version) == (version, rules_version(small()))
     assert tags.model_version == tagger.model_version
     assert tags.department
     scored = {why.tag: why for why in tags.why if why.by == "model"}
     assert {*tags.topics, tags.owed.value, "department"} <= scored.keys()
-    fresh = Tagger(config(), model()).tag(post())
+    fresh = Tagger(small(), model()).tag(post())
     assert (tags.topics, tags.owed, tags.why) == (fresh.topics, fresh.owed, fresh.why)
 
 
@@ -72,7 +72,7 @@ def test_none_is_the_rules_alone() -> None:
     tagger = load_tagger(using("none"))
     assert (tagger.model_version, tagger.problem) == ("", "")
     assert {why.by for why in tagger.tag(post()).why} == {"rule"}
-    assert tagger.tag(post()) == Tagger(config()).tag(post())
+    assert tagger.tag(post()) == Tagger(small()).tag(post())
 
 
 def test_shipped_is_the_one_beside_the_program(
@@ -104,20 +104,11 @@ def of_other_features(folder: Path) -> None:
     save(folder, model().arrays(), card(**{**fields, "features": features}))
 
 
-def of_other_topics(folder: Path) -> None:
-    fields = model().card_fields()
-    shutil.rmtree(folder)
-    classes = dict(fields["classes"])  # type: ignore[call-overload]
-    classes["topics"] = ["uniforms", *classes["topics"][1:]]
-    save(folder, model().arrays(), card(**{**fields, "classes": classes}))
-
-
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "can't be read": gone,
     "is not the file that its card was written for": cut_short,
     "is damaged or was changed by hand": changed,
     "made for other features": of_other_features,
-    "knows the topics uniforms, which have no rules here": of_other_topics,
 }
 
 
@@ -131,7 +122,25 @@ def test_a_bad_model_is_told_and_the_rules_go_on_alone(tmp_path: Path, finding: 
     assert finding in tagger.problem
     assert "huisheng train" in tagger.problem
     assert tagger.model_version == ""
-    assert tagger.tag(post()) == Tagger(config()).tag(post())
+    assert tagger.tag(post()) == Tagger(small()).tag(post())
+
+
+def test_topics_without_rules_here_are_never_said(tmp_path: Path) -> None:
+    """Whose topics are fewer goes on with the model for the others."""
+    stored(tmp_path / "model", model())
+    found = using(tmp_path / "model")
+    known = ("boarding", "exams")
+    topics = tuple(topic for topic in found.topics if topic.key in known)
+    tagger = load_tagger(found.model_copy(update={"topics": topics}))
+    assert tagger.problem == ""
+    for tags in tagger.tag_many([sample.post() for sample in samples()[:100]]):
+        assert set(tags.topics) <= set(known)
+        assert tags.model_version
+        assert {why.tag for why in tags.why if why.tag in found_keys(found)} <= set(known)
+
+
+def found_keys(found: Config) -> set[str]:
+    return {topic.key for topic in found.topics}
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +183,7 @@ class Running:
 def test_rows_carry_the_versions_of_rules_and_model(tmp_path: Path, opened: Store) -> None:
     version = stored(tmp_path / "model", model())
     running = Running(tmp_path / "model", opened)
-    assert running.tagged() == (rules_version(config()), version)
+    assert running.tagged() == (rules_version(small()), version)
     assert running.problem == ""
 
 

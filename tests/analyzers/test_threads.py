@@ -1,5 +1,7 @@
 """Replies: which take over their thread's topics, what they keep, and what is never taken over."""
 
+from collections.abc import Callable
+from functools import cache
 from time import perf_counter
 
 import msgspec
@@ -30,8 +32,16 @@ SAME = (
     "蹲蹲～",
 )
 VOICES = ("顶", "顶顶顶", "顶上去！", "沙发", "dd", "UP", "mark", "支持楼主", "板凳 围观", "👍顶👍")
-RULES = Tagger(config())
-FITTED = Tagger(config(), model())
+
+
+@cache
+def rules() -> Tagger:
+    return Tagger(config())
+
+
+@cache
+def fitted() -> Tagger:
+    return Tagger(config(), model())
 
 
 def reply(body: str, thread_title: str | None = THREAD, title: str = "") -> Post:
@@ -44,22 +54,23 @@ def by(tags: Tags) -> dict[str, str]:
 
 @pytest.mark.parametrize("text", SAME)
 def test_who_asks_the_same_is_owed_the_same(text: str) -> None:
-    tags = RULES.tag(reply(text))
-    assert tags.topics == RULES.tag(post("", THREAD)).topics
+    tags = rules().tag(reply(text))
+    assert tags.topics == rules().tag(post("", THREAD)).topics
     assert tags.topics[0] == "fees"
     assert tags.owed is Owed.QUESTION
     assert {by(tags)[tag] for tag in (*tags.topics, "question")} == {"thread"}
     assert {why.words for why in tags.why if why.by == "thread"} == {(THREAD,)}
     # Whatever the model makes of so short a text.
-    opening, tags = FITTED.tag(post("", THREAD)), FITTED.tag(reply(text))
+    opening, tags = fitted().tag(post("", THREAD)), fitted().tag(reply(text))
     assert tags.topics == opening.topics
     assert {by(tags)[tag] for tag in tags.topics} == {"thread"}
     assert opening.owed in (tags.owed, Owed.MENTION)
 
 
-@pytest.mark.parametrize("tagger", [RULES, FITTED], ids=["rules", "model"])
+@pytest.mark.parametrize("made", [rules, fitted])
 @pytest.mark.parametrize("text", VOICES)
-def test_a_mere_voice_takes_the_topics_alone(tagger: Tagger, text: str) -> None:
+def test_a_mere_voice_takes_the_topics_alone(made: Callable[[], Tagger], text: str) -> None:
+    tagger = made()
     tags = tagger.tag(reply(text))
     assert tags.topics == tagger.tag(post("", THREAD)).topics
     assert {by(tags)[topic] for topic in tags.topics} == {"thread"}
@@ -68,10 +79,10 @@ def test_a_mere_voice_takes_the_topics_alone(tagger: Tagger, text: str) -> None:
 
 def test_danger_is_never_taken_over() -> None:
     title = "三小食堂食物中毒，投诉"
-    assert RULES.tag(post("", title)).danger
-    tags = RULES.tag(reply("顶", title))
+    assert rules().tag(post("", title)).danger
+    tags = rules().tag(reply("顶", title))
     assert (tags.topics[0], tags.danger, tags.owed) == ("food_safety", False, Owed.MENTION)
-    assert RULES.tag(reply("同问", title)).owed is Owed.COMPLAINT
+    assert rules().tag(reply("同问", title)).owed is Owed.COMPLAINT
     own = Decided(danger=True, why=[Why(tag="danger", by="rule", words=("溺水",))])
     kept = inherited(reply("有人溺水"), own, OPENING)
     assert kept.danger
@@ -79,8 +90,8 @@ def test_danger_is_never_taken_over() -> None:
 
 
 def test_a_reply_with_a_topic_of_its_own_keeps_it() -> None:
-    tags = RULES.tag(reply("食堂的饭菜发霉"))
-    assert tags.topics == RULES.tag(post("食堂的饭菜发霉")).topics
+    tags = rules().tag(reply("食堂的饭菜发霉"))
+    assert tags.topics == rules().tag(post("食堂的饭菜发霉")).topics
     assert "thread" not in by(tags).values()
 
 
@@ -99,14 +110,14 @@ def test_a_title_that_repeats_the_threads_is_not_what_the_reply_says() -> None:
     asked = "我也想问三小的课后服务费退不退"
     taken = inherited(reply("沙发", asked, asked), Decided(), OPENING)
     assert taken.owed is Owed.MENTION
-    for tagger in (RULES, FITTED):
+    for tagger in (rules(), fitted()):
         assert tagger.tag(reply("顶", title=THREAD)).topics[0] == "fees"
 
 
 @pytest.mark.parametrize("title", [None, "", "  \n"])
 def test_without_a_title_there_is_nothing_to_take_over(title: str | None) -> None:
     assert not continues(reply("同问", title), ())
-    assert RULES.tag(reply("同问", title)).topics == ()
+    assert rules().tag(reply("同问", title)).topics == ()
 
 
 @pytest.mark.parametrize("topic", ["education_other", "not_education"])
@@ -162,7 +173,7 @@ def test_any_reply_is_tagged_alike_in_any_company(
 ) -> None:
     one = reply(body, thread_title, title)
     company = [reply("同问"), one, post("食堂的饭菜发霉"), reply("顶", "")]
-    assert FITTED.tag_many(company)[1] == FITTED.tag(one)
+    assert fitted().tag_many(company)[1] == fitted().tag(one)
 
 
 @pytest.mark.parametrize("text", ["d" * 40, "+" * 40, "+1" * 20, "我也是" * 13, "同" * 40])

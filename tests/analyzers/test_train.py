@@ -14,17 +14,10 @@ from analyzers.segment import Segmenter
 from analyzers.tag import Tagger
 from analyzers.train import fit
 from schemas.posts import Owed, SourceKind
-from tests.analyzers.fitted import EDUCATION, OFFICES, config, model, samples
+from tests.analyzers.fitted import EDUCATION, OFFICES, config, model, samples, small
 from tests.analyzers.models import card
-from tests.analyzers.rules import rule_file
 
-# Few rules, quickly made ready.
-SMALL = config().model_copy(
-    update={
-        "danger": rule_file("着火\n", "danger.txt"),
-        "topics": tuple(t for t in config().topics if t.key in ("boarding", "fees", "exams")),
-    }
-)
+SMALL = small()
 MEALS, FEES = "食堂的饭菜{}号窗口又凉又硬，孩子吃不饱", "补课费{}元一直不退，打电话没有人接"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzers.tag import Tagger
+from analyzers.tag import load_tagger
 from collectors.feeds import parse_feed
 from collectors.items import Origin
 from demo.feeds import render
@@ -41,7 +41,7 @@ def town(folder: Path) -> AbstractContextManager[Running]:
 def expected() -> Counter[tuple[str, str, str]]:
     """Posts by source, first topic and owed as the town's documents hold them at the end."""
     config = load_config(CONFIG)
-    tagger, story = Tagger(config), load_town()
+    tagger, story = load_tagger(config), load_town()
     counts: Counter[tuple[str, str, str]] = Counter()
     for source in config.sources:
         document = render(story, source.id, datetime.now(UTC), END_OF_STORY)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from analyzers.tag import Tagger
+from analyzers.tag import load_tagger
 from runtime.config import Config
 from schemas.posts import Owed, Post, SourceKind, Tags
 from tests.kill.posts import MadePost, Stream, kind_of
@@ -31,7 +31,7 @@ Tagged = list[tuple[MadePost, Tags]]
 
 
 def tag_all(stream: Stream, config: Config) -> Tagged:
-    tagger = Tagger(config)
+    tagger = load_tagger(config)
     return [(post, tagger.tag(_as_parsed(post))) for post in stream.posts]
 
 
