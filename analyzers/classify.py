@@ -45,16 +45,12 @@ class Columns:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of each post and class the probability; `shares`: what each word of a post adds."""
+    """Of each post and class the probability. `rows`: of each word of `posts` its row in the model,
+    -1 for a word that the model does not know."""
 
     probabilities: Floats
     posts: NDArray[np.int64]
     rows: NDArray[np.int64]
-
-    def words_of(self, post: int) -> NDArray[np.int64]:
-        """The rows of a post's words, -1 for a word that the model does not know."""
-        start, end = np.searchsorted(self.posts, (post, post + 1))
-        return self.rows[start:end]
 
 
 @dataclass(frozen=True)

@@ -194,9 +194,9 @@ class ModelDecisions:
             decided.danger = by_rules.danger
         else:
             column = self._starts[DANGER]
-            certain = found.danger is not None and found.danger.heaviest >= DECIDES
             likely = weighed.probabilities[column] >= self._thresholds[column]
-            decided.danger = certain or likely
+            # A rule that says so is never talked out of it: danger missed costs more.
+            decided.danger = by_rules.danger or likely
             if likely:
                 decided.why.append(self._why(DANGER, column, weighed))
         if decided.danger and found.danger:

@@ -4,7 +4,7 @@ Nothing of a text can be read from a feature. All posts of a batch are hashed at
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -23,6 +23,19 @@ BITS = 18
 KINDS = 8
 WORD, CHARACTER, PAIR, TITLE_WORD, TITLE_CHARACTER, TITLE_PAIR, TITLE_TRIPLE, ENDING_PAIR = range(8)
 BUCKETS = KINDS << BITS
+# In which they are worked out: those of words first.
+_ORDER = np.array(
+    (
+        WORD,
+        TITLE_WORD,
+        CHARACTER,
+        PAIR,
+        TITLE_CHARACTER,
+        TITLE_PAIR,
+        TITLE_TRIPLE,
+        ENDING_PAIR,
+    )
+)
 
 _A, _B, _C, _D = (
     np.uint64(each)
@@ -35,7 +48,8 @@ _WORD_BITS = (1 << 64) - 1
 _GAP = 0
 _SPACE, _NINE, _ZERO = 32, 57, 48
 _DIGITS = str.maketrans("123456789", "000000000")
-_KEPT_WORDS = 200_000
+# Some 8 MB; most words of a text are among them.
+_KEPT_WORDS = 30_000
 
 Buckets = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
@@ -54,11 +68,20 @@ class Features:
 def extract(readings: Sequence[Reading]) -> Features:
     """All features of some posts, in no order that matters but that words come first."""
     cut = [_Cut(reading) for reading in readings]
-    found = [*_words(cut), *_characters(cut)]
-    posts, hashed, kept = (np.concatenate([part[place] for _, part in found]) for place in range(3))
-    sizes = [len(part[0]) for _, part in found]
-    kinds = np.repeat(np.array([kind for kind, _ in found]), sizes)[kept]
-    return Features(posts[kept], _buckets(hashed[kept], kinds), [each.words for each in cut])
+    words = [each.words for each in cut]
+    titles = [each.words[: each.title_words] for each in cut]
+    parts = [each.text for each in cut], [each.title for each in cut], [each.ending for each in cut]
+    # Words of titles are looked up once more: that is cheaper than to tell them apart.
+    hashed = np.fromiter(map(_word, chain(*words, *titles)), np.uint64)
+    signs, counts = _characters(*parts)
+    kept = np.concatenate((np.ones(len(hashed), np.bool_), *counts))
+    hashed = np.concatenate((hashed, *signs))[kept]
+    # All of one kind, as in _ORDER, then all of the next; in each, post by post.
+    text, title, ending = parts
+    of_kinds = (words, titles, text, text, title, title, title, ending)
+    sizes = [len(each) for posts in of_kinds for each in posts]
+    places, posts = np.divmod(np.repeat(np.arange(len(sizes)), sizes)[kept], max(len(cut), 1))
+    return Features(posts, _buckets(hashed, _ORDER.take(places)), words)
 
 
 class _Cut:
@@ -79,55 +102,27 @@ class _Cut:
         self.title_words = sum(not word.isspace() for word in words[:in_title])
 
 
-# Of each occurrence: the post, the hash, and whether it counts.
-_Part = tuple[NDArray[np.int64], Hashes, NDArray[np.bool_]]
-
-
-def _words(cut: Sequence[_Cut]) -> Iterator[tuple[int, _Part]]:
-    """Those of titles are looked up once more: that is cheaper than to tell them apart."""
-    words = [each.words for each in cut]
-    titles = [each.words[: each.title_words] for each in cut]
-    hashed = np.fromiter(map(_word, chain(*words, *titles)), np.uint64)
-    posts = np.repeat(_numbers(cut, 2), [len(each) for each in (*words, *titles)])
-    every = np.ones(len(hashed), np.bool_)
-    text, title = slice(total := sum(map(len, words))), slice(total, None)
-    yield WORD, (posts[text], hashed[text], every[text])
-    yield TITLE_WORD, (posts[title], hashed[title], every[title])
-
-
-def _characters(cut: Sequence[_Cut]) -> Iterator[tuple[int, _Part]]:
-    """All texts, then all titles, then all endings: what is of one kind lies together."""
-    texts, titles = [each.text for each in cut], [each.title for each in cut]
-    parts = [*texts, *titles, *(each.ending for each in cut)]
-    joined = "".join(parts).encode("utf-32-le", "surrogatepass")
+def _characters(
+    texts: Sequence[str], titles: Sequence[str], endings: Sequence[str]
+) -> tuple[list[Hashes], list[NDArray[np.bool_]]]:
+    """Of each kind the hashes, and which of them count."""
+    joined = "".join((*texts, *titles, *endings)).encode("utf-32-le", "surrogatepass")
     signs = np.frombuffer(joined, "<u4").astype(np.uint64)
     signs[(signs > _ZERO) & (signs <= _NINE)] = _ZERO
-    posts = np.repeat(_numbers(cut, 3), [len(part) for part in parts])
     # After the last sign, a gap, nothing counts.
     one, inside = signs * _A, signs != _GAP
     two, pair = one.copy(), inside.copy()
     two[:-1] += signs[1:] * _B
     pair[:-1] &= inside[1:]
-    three, triple = two.copy(), pair.copy()
-    three[:-2] += signs[2:] * _C
-    triple[:-2] &= inside[2:]
-    title_start = sum(map(len, texts))
-    ending_start = title_start + sum(map(len, titles))
-    text, title = slice(title_start), slice(title_start, ending_start)
-    for kind, hashed, counts, where in (
-        (CHARACTER, one, inside, text),
-        (PAIR, two, pair, text),
-        (TITLE_CHARACTER, one, inside, title),
-        (TITLE_PAIR, two, pair, title),
-        (TITLE_TRIPLE, three, triple, title),
-        (ENDING_PAIR, two, pair, slice(ending_start, None)),
-    ):
-        yield kind, (posts[where], hashed[where], counts[where])
-
-
-def _numbers(cut: Sequence[_Cut], times: int) -> NDArray[np.int64]:
-    """Of the posts, so many times over."""
-    return np.tile(np.arange(len(cut)), times)
+    first = sum(map(len, texts))
+    last = first + sum(map(len, titles))
+    three, triple = two[first:last].copy(), pair[first:last].copy()
+    three[:-2] += signs[first + 2 : last] * _C
+    triple[:-2] &= inside[first + 2 : last]
+    return (
+        [one[:first], two[:first], one[first:last], two[first:last], three, two[last:]],
+        [inside[:first], pair[:first], inside[first:last], pair[first:last], triple, pair[last:]],
+    )
 
 
 def _buckets(hashed: Hashes, kinds: NDArray[np.int64]) -> Buckets:

@@ -13,7 +13,7 @@ from analyzers.rule_syntax import Group
 from runtime.config import Config, RuleFile
 
 # So that a rule weighs about as much as a few words, and the form of a post a little more.
-RULE_SCALE, FORM_SCALE = 0.07, 0.3
+TOPIC_SCALE, RULE_SCALE, FORM_SCALE = 0.07, 0.12, 0.3
 # A post is shorter than this many characters, or not.
 LENGTHS = (15, 30, 50, 80, 120, 200, 300)
 FORM = ("form/title", *(f"form/shorter than {length}" for length in LENGTHS))
@@ -44,7 +44,13 @@ class SignalReader:
     def __init__(self, files: Sequence[str], wanted: Sequence[str]) -> None:
         self._columns = {name: column for column, name in enumerate(wanted)}
         self._files = [
-            (self._columns.get(file), self._columns.get(f"{file}?"), f"{file}#") for file in files
+            (
+                self._columns.get(file),
+                self._columns.get(f"{file}?"),
+                f"{file}#",
+                TOPIC_SCALE if file.startswith("topics/") else RULE_SCALE,
+            )
+            for file in files
         ]
         self._form = [self._columns.get(name) for name in FORM]
 
@@ -58,12 +64,12 @@ class SignalReader:
         return signals
 
     def _of(self, reading: Reading, matches: Matches) -> Iterator[tuple[int | None, float]]:
-        for (score, found, prefix), match in zip(self._files, matches, strict=True):
+        for (score, found, prefix, scale), match in zip(self._files, matches, strict=True):
             if match:
-                yield score, log1p(match.score) * RULE_SCALE
-                yield found, RULE_SCALE
+                yield score, log1p(match.score) * scale
+                yield found, scale
                 for group in match.groups:
-                    yield self._columns.get(prefix + group), RULE_SCALE
+                    yield self._columns.get(prefix + group), scale
         title, *shorter = self._form
         if reading.title_end:
             yield title, FORM_SCALE

@@ -13,11 +13,14 @@ from typing import Any
 
 from rich.console import Console
 
+from analyzers.classify import Model
+from analyzers.model_files import folder_of, load
 from analyzers.tag import AT_ONCE, Tagger, load_tagger
 from bench.plain import Plain
 from bench.tables import print_table, versions
 from bench.town_posts import town_letters, town_posts
 from demo.town import CONFIG
+from runtime.config import Config
 from runtime.settings import load_config
 from schemas.posts import Post
 
@@ -42,16 +45,17 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--posts", type=int, default=2_000)
     asked = options.parse_args()
-    started = process_time()
-    tagger = load_tagger(load_config(CONFIG))
-    loaded = process_time() - started
+    config = load_config(CONFIG)
+    tagger = load_tagger(config)
     console = Console()
     packages = ("numpy", "rjieba", "ahocorasick-rs", "jieba", "scikit-learn")
-    console.print(versions(*packages), f"- configuration and model loaded in {loaded:.2f} s")
-    if not tagger.model_version:
-        console.print(f"no classifier: {tagger.problem or 'analyze.model is none'}")
+    console.print(versions(*packages), soft_wrap=True)
+    if tagger.model_version:
+        console.print(f"classifier {tagger.model_version}, loaded in {loading(config):.2f} s")
+    else:
+        console.print(f"without a classifier: {tagger.problem or 'analyze.model is none'}")
     town, letters = town_posts(asked.posts), town_letters(asked.posts // 5)
-    plain = Plain(load_config(CONFIG), town, tagger.tag_many(town))
+    plain = Plain(config, town, tagger.tag_many(town))
     rows = [
         row
         for name, posts in (("posts", town), ("letters", letters))
@@ -64,6 +68,17 @@ def main() -> None:
     ]
     columns = ("µs a post", *(part for part, _, _ in PARTS), "rest", "all")
     print_table(f"Where the time goes, {AT_ONCE} at once (shares by the profiler)", columns, rows)
+
+
+def loading(config: Config) -> float:
+    """Seconds, of the model alone."""
+    folder = folder_of(config.settings.analyze.model)
+    if folder is None:
+        return 0.0
+    started = process_time()
+    arrays, card = load(folder)
+    Model.of(arrays, card.fields())
+    return process_time() - started
 
 
 def compared(name: str, posts: Sequence[Post], tagger: Tagger, plain: Plain) -> list[list[object]]:

@@ -87,6 +87,13 @@ def gone(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
+def test_the_model_that_ships_is_read_and_used() -> None:
+    tagger = load_tagger(using("shipped"))
+    assert tagger.problem == ""
+    assert tagger.model_version
+    assert tagger.tag(post()).category == "fees"
+
+
 def cut_short(folder: Path) -> None:
     weights = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(weights[:-9])

@@ -1,11 +1,13 @@
 """Masking and normalising, by example and by property."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.mask import is_bank_card, is_id_card, mask
-from runtime.text import normalise, squeeze
+from runtime.text import compatible, normalise, squeeze
 
 
 @pytest.mark.parametrize(
@@ -115,3 +117,10 @@ def test_squeeze_gives_one_line_that_every_store_takes() -> None:
 
 def test_normalise_ignores_width_case_and_punctuation() -> None:
     assert normalise("食堂，ＡＢＣ！_x") == normalise("食堂 abc x") == "食堂abcx"
+
+
+@given(
+    st.text(st.one_of(st.sampled_from("，？！：；（）\u0301\u0338\u1100\u1161ｶﾞ①"), st.characters()))
+)
+def test_the_short_way_to_nfkc_is_nfkc(text: str) -> None:
+    assert compatible(text) == unicodedata.normalize("NFKC", text)
