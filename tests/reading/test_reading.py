@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,15 +15,28 @@ from runtime.settings import SHIPPED, load_config
 from schemas.posts import Owed, Post, SourceKind, Tags
 
 # What must hold; a change that reads better raises them.
+# Of the shipped model beside the rules, and of the rules alone; 0.03 below what was measured.
 FLOORS = {
-    "topics_micro_f1": 0.6,
-    "owed_macro_f1": 0.61,
-    "danger_recall": 0.71,
-    "danger_precision": 0.69,
-    "lookalikes_not_danger": 0.86,
-    "stream_not_danger": 0.97,
-    "stream_owed_right": 0.71,
-    "stream_mentions_left_alone": 0.92,
+    "shipped": {
+        "topics_micro_f1": 0.71,
+        "owed_macro_f1": 0.81,
+        "danger_recall": 0.95,
+        "danger_precision": 0.82,
+        "lookalikes_not_danger": 0.90,
+        "stream_not_danger": 0.97,
+        "stream_owed_right": 0.83,
+        "stream_mentions_left_alone": 0.95,
+    },
+    "none": {
+        "topics_micro_f1": 0.59,
+        "owed_macro_f1": 0.62,
+        "danger_recall": 0.95,
+        "danger_precision": 0.89,
+        "lookalikes_not_danger": 0.93,
+        "stream_not_danger": 0.97,
+        "stream_owed_right": 0.70,
+        "stream_mentions_left_alone": 0.91,
+    },
 }
 KINDS = {"letter", "forum", "social", "news", "notice", "reply", "headline"}
 LEAST_POSTS_OF_A_TOPIC = 15
@@ -66,10 +79,13 @@ CONFIG = load_config(SHIPPED)
 Read = list[tuple[Case, Tags]]
 
 
-@pytest.fixture(scope="module")
-def read() -> Read:
-    tagger = load_tagger(CONFIG)
-    return [(case, tagger.tag(case.post())) for case in CASES]
+def read_by(model: str) -> Read:
+    analyze = CONFIG.settings.analyze.model_copy(update={"model": model})
+    settings = CONFIG.settings.model_copy(update={"analyze": analyze})
+    tagger = load_tagger(CONFIG.model_copy(update={"settings": settings}))
+    assert tagger.problem == ""
+    tags = tagger.tag_many([case.post() for case in CASES])
+    return list(zip(CASES, tags, strict=True))
 
 
 def share(right: Iterable[bool]) -> float:
@@ -108,7 +124,7 @@ def row(each: ClassScore) -> str:
     return f"{each.name:28}" + "".join(f"{number:7.2f}" for number in numbers) + f"{each.support:6}"
 
 
-def table(read: Read) -> str:
+def table(read: Read, floors: Mapping[str, float]) -> str:
     """All that is needed to mend it: measures, classes, and the posts whose danger is wrong."""
     found = measure(read)
     wrong = [
@@ -119,7 +135,7 @@ def table(read: Read) -> str:
     return "\n".join(
         [
             "",
-            *(f"{name:28}{found[name]:7.3f}  floor {floor:.3f}" for name, floor in FLOORS.items()),
+            *(f"{name:28}{found[name]:7.3f}  floor {floor:.3f}" for name, floor in floors.items()),
             f"{'':28}  prec. recall     F1 posts",
             *map(row, topics(read).classes),
             *map(row, owed(read).classes),
@@ -128,11 +144,13 @@ def table(read: Read) -> str:
     )
 
 
-def test_floors(read: Read) -> None:
+@pytest.mark.parametrize("model", FLOORS)
+def test_floors(model: str) -> None:
+    read, floors = read_by(model), FLOORS[model]
     found = measure(read)
-    assert found.keys() == FLOORS.keys()
-    low = [name for name, floor in FLOORS.items() if found[name] < floor]
-    assert low == [], table(read)
+    assert found.keys() == floors.keys()
+    low = [name for name, floor in floors.items() if found[name] < floor]
+    assert low == [], table(read, floors)
 
 
 def test_there_are_enough_posts_of_each_sort() -> None:
