@@ -14,7 +14,7 @@ from runtime.metrics import Metrics
 from runtime.probes import Probes
 from schemas.corrections import TagChange
 from schemas.matters import Action, Delivery, Event, Matter, MatterKey
-from storage.corrections import tag_changes
+from storage.corrections import tag_breaks
 from storage.matter_windows import MatterWindow, windows_of
 from storage.matters import actions_of, deliveries_of, last_events
 from storage.page import (
@@ -140,7 +140,7 @@ def gather(parts: PageParts) -> Facts:
         judgements=judgements(
             store, {(post.source, post.id) for posts in latest.values() for post in posts}
         ),
-        changes=tag_changes(store, at - CHART),
+        changes=tag_breaks(store, at - CHART),
     )
 
 

@@ -14,7 +14,7 @@ from dashboard.times import long_moment
 from dashboard.words import Words, other
 from runtime.clock import SHANGHAI
 from schemas.corrections import TagChange
-from storage.corrections import Agreement, agreement, tag_changes
+from storage.corrections import Agreement, agreement, tag_breaks
 from storage.page import unclear_posts
 from storage.reading import LOW_SCORE, DriftDay, drift
 
@@ -72,7 +72,7 @@ def look_back(parts: PageParts, words: Words) -> ReadingPage:
     today = at.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
     since = today - DRIFT_SHOWN
     days = {found.day: found for found in drift(store, (since, at))}
-    marks = _marks(tag_changes(store, since), words)
+    marks = _marks(tag_breaks(store, since), words)
     shown = sorted({day for day in (*days, *marks) if day >= since.date()}, reverse=True)
     unclear = unclear_posts(store, (at - DAY, at), UNCLEAR_SHOWN)
     return ReadingPage(

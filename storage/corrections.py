@@ -63,6 +63,7 @@ FROM
 GROUP BY week, rules_version, model_version
 ORDER BY week, rules_version, model_version
 """
+FIRST_CHANGE = "SELECT min(at) FROM tag_changes"
 CHANGES = """
 SELECT at, since, rules_version, model_version, posts, changed, operator FROM tag_changes FINAL
 WHERE at >= {since:DateTime64(3)}
@@ -159,6 +160,16 @@ def tag_changes(store: Store, since: datetime) -> list[TagChange]:
     """Those that were made at `since` or later, oldest first."""
     rows = store.rows(CHANGES, {"since": since}, PAGE_LIMITS)
     return [TagChange(**dict(zip(CHANGE_COLUMNS, row, strict=True))) for row in rows]
+
+
+def tag_breaks(store: Store, since: datetime) -> list[TagChange]:
+    """The same without the one that begins the record: before it nothing was tagged otherwise."""
+    rows = store.rows(FIRST_CHANGE, {}, PAGE_LIMITS)
+    return [
+        change
+        for change in tag_changes(store, since)
+        if change.posts or (change.at,) != tuple(rows[0])
+    ]
 
 
 def _label_row(labels: Labels) -> Row:

@@ -96,9 +96,14 @@ def test_drift_by_day_with_the_changes_as_marks(served: Served) -> None:
 
 def test_a_change_on_a_day_without_posts_is_told_too(served: Served) -> None:
     early = town.NOW - 3 * DAY
-    change = TagChange(at=early, since=early, rules_version="r", model_version="")
-    insert_tag_change(served.parts.store, change)
+    for number in (2, 1, 0):
+        at = early - number * DAY
+        change = TagChange(at=at, since=at, rules_version=f"r{number}", model_version="")
+        insert_tag_change(served.parts.store, change)
     text = section(served, "drift")
+    # The first one begins the record: before it nothing was tagged otherwise.
+    assert "11-16 0" not in text
+    assert "11-17 0 0 / 0" in text
     assert "11-18 0 0 / 0" in text
     assert "11-18 10:30 规则或模型更改，此后的帖子按新规则标注" in text
 

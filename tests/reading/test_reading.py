@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from analyzers.scoring import Classes, ClassScore, Scores, score
 from analyzers.decisions import NOT_EDUCATION
+from analyzers.scoring import Classes, ClassScore, Scores, score
 from analyzers.tag import load_tagger
 from runtime.settings import SHIPPED, load_config
 from schemas.posts import Owed, Post, SourceKind, Tags
