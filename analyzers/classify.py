@@ -6,8 +6,7 @@ Numpy alone: what scikit-learn fitted (train.py) is added up here, without loadi
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,11 @@ from analyzers.model_files import ModelError
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
+Rows = NDArray[np.int32]
 MOST_WORDS = 4
 # 1 + ln(count), for as many signs as are read of a post, and more.
 _TIMES = (1 + np.log(np.arange(2 * (TITLE_READ + BODY_READ)).clip(1))).astype(np.float32)
+_ROW_BITS, _ROW = 32, (1 << 32) - 1
 # A number of half precision, moved into the bits of single precision, is as many times too small.
 _NARROWER, _SIGN_AND_REST, _TINY = 13, np.int32(-0x70002000), np.float32(2.0**112)
 REFIT = "fit it anew with `huisheng train`"
@@ -43,14 +44,12 @@ class Columns:
         return sum(map(len, self.classes.values()))
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Of each post and class the probability. `rows`: of each word of `posts` its row in the model,
-    -1 for a word that the model does not know."""
+class Scores(NamedTuple):
+    """Of each post and class the probability. `rows`: of the words of one post after the other the
+    row in the model, -1 for a word that the model does not know."""
 
     probabilities: Floats
-    posts: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    rows: Rows
 
 
 @dataclass(frozen=True)
@@ -79,50 +78,40 @@ class Model:
         table[self.buckets] = np.arange(len(self.buckets), dtype=np.int32)
         object.__setattr__(self, "_table", table)
 
-    def values(self, features: Features, posts: int) -> tuple[NDArray[np.int64], ...]:
-        """Which post, which row, how often: each pair once, in order; unknown features left out."""
-        rows = self._rows(features.buckets)
-        keys = (features.posts * len(self.buckets) + rows)[rows >= 0]
-        # By hand: for a single post np.unique takes as long as all else here.
-        keys.sort()
-        is_last = np.ones(len(keys), np.bool_)
-        np.not_equal(keys[1:], keys[:-1], out=is_last[:-1])
-        last = is_last.nonzero()[0]
-        counts = last + 1
-        counts[1:] -= last[:-1] + 1
-        return (*np.divmod(keys[last], max(len(self.buckets), 1)), counts)
-
     def decide(self, features: Features, signals: Floats) -> Floats:
         """The score of each post (row) for each class (column), as scikit-learn's estimators
         score the same features: TF-IDF with 1 + ln(count), of length 1, and the signals."""
-        posts, rows, counts = self.values(features, len(signals))
-        values = _TIMES.take(counts) * self.idf.take(rows)
+        return self._decide(features.posts, self._rows(features.buckets), signals)
+
+    def score(self, features: Features, signals: Floats) -> Scores:
+        rows = self._rows(features.buckets)
+        scores = self._decide(features.posts, rows, signals)
+        with np.errstate(over="ignore"):
+            probabilities = 1 / (1 + np.exp(-(self.slope * scores + self.shift)))
+        return Scores(probabilities, rows[: sum(map(len, features.words))])
+
+    def shares(self, rows: Rows, column: int) -> Floats:
+        """What each word speaks for a class: its part of the score of a post that says nothing
+        else."""
+        if not len(self.buckets):
+            return np.zeros(len(rows), np.float32)
+        weights: Floats = self.weights[rows, column].astype(np.float32)
+        return weights * self.idf.take(rows, mode="clip") * (rows >= 0)
+
+    def _decide(self, posts: NDArray[np.int64], rows: Rows, signals: Floats) -> Floats:
         total = len(signals)
+        posts, known, counts = _counted(posts, rows)
+        values = _TIMES.take(counts) * self.idf.take(known)
         length = np.sqrt(np.bincount(posts, values * values, total)).astype(np.float32)
-        values /= np.maximum(length, np.float32(1e-12))[posts]
+        values /= np.maximum(length, np.float32(1e-12)).take(posts)
         # At double precision: how a product is summed up depends on the size of the batch.
         scores = signals.astype(np.float64) @ self.signal_weights + self.bias
-        weights, values = self._tiny(rows), values * _TINY
-        ends = np.searchsorted(posts, np.arange(total), "right").tolist()
+        weights = self._tiny(known)
+        values *= _TINY
+        ends = posts.searchsorted(np.arange(total), "right").tolist()
         for post, (start, end) in enumerate(pairwise([0, *ends])):
             scores[post] += values[start:end] @ weights[start:end]
         return scores.astype(np.float32)
-
-    def score(self, features: Features, signals: Floats) -> Scores:
-        scores = self.decide(features, signals)
-        with np.errstate(over="ignore"):
-            probabilities = 1 / (1 + np.exp(-(self.slope * scores + self.shift)))
-        words = sum(map(len, features.words))
-        return Scores(probabilities, features.posts[:words], self._rows(features.buckets[:words]))
-
-    def shares(self, rows: NDArray[np.int64]) -> Floats:
-        """Of each class (row) and word (column) what the word speaks for it: its part of the score
-        of a post that says nothing else."""
-        if not len(self.buckets):
-            return np.zeros((len(self.columns), len(rows)), np.float32)
-        idf = self.idf.take(rows, mode="clip") * _TINY
-        idf[rows < 0] = 0
-        return self._tiny(rows).T * idf
 
     def _tiny(self, rows: NDArray[np.int64]) -> Floats:
         """The weights of some rows, divided by _TINY: by their bits, as numpy's own way from half
@@ -132,9 +121,9 @@ class Model:
         bits &= _SIGN_AND_REST
         return bits.view(np.float32)
 
-    def _rows(self, buckets: NDArray[np.int64]) -> NDArray[np.int64]:
-        table: NDArray[np.int32] = self._table  # type: ignore[attr-defined]
-        return table.take(buckets).astype(np.int64)
+    def _rows(self, buckets: NDArray[np.int64]) -> Rows:
+        table: Rows = self._table  # type: ignore[attr-defined]
+        return table.take(buckets)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {
@@ -179,11 +168,26 @@ class Model:
         return made
 
 
-def strongest(words: Sequence[str], shares: Sequence[float]) -> tuple[str, ...]:
+def strongest(words: Sequence[str], shares: Floats) -> tuple[str, ...]:
     """The words that speak most for a class, the strongest first."""
-    speaking = [(share, word) for share, word in zip(shares, words, strict=True) if share > 0]
-    best = sorted(speaking, key=itemgetter(0), reverse=True)[: 2 * MOST_WORDS]
-    return tuple(dict.fromkeys(word for _, word in best))[:MOST_WORDS]
+    best = np.negative(shares).argsort(kind="stable")[: 2 * MOST_WORDS]
+    speaking = zip(best.tolist(), shares[best].tolist(), strict=True)
+    return tuple(dict.fromkeys(words[at] for at, share in speaking if share > 0))[:MOST_WORDS]
+
+
+def _counted(posts: NDArray[np.int64], rows: Rows) -> tuple[NDArray[np.int64], ...]:
+    """Which post, which row, how often: each pair once, in order; unknown features left out."""
+    keys = (posts << _ROW_BITS | rows)[rows >= 0]
+    # By hand: for a single post np.unique takes as long as all else here.
+    keys.sort()
+    is_last = np.empty(len(keys), np.bool_)
+    is_last[-1:] = True
+    np.not_equal(keys[1:], keys[:-1], out=is_last[:-1])
+    last = is_last.nonzero()[0]
+    keys = keys.take(last)
+    counts = last + 1
+    counts[1:] -= last[:-1] + 1
+    return keys >> _ROW_BITS, keys & _ROW, counts
 
 
 def _numbers(**arrays: Floats) -> dict[str, list[float]]:

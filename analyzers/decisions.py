@@ -6,12 +6,10 @@ of great weight decides against it.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from analyzers.classify import Floats, Model, Scores, strongest
+from analyzers.classify import Model, Rows, Scores, strongest
 from analyzers.keywords import RuleMatch
 from schemas.posts import Owed, Post, SourceKind, Why
 
@@ -41,12 +39,8 @@ class Decided:
     why: list[Why] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was found in one post: by the rules, per file, and by the classifier, if there is one.
-
-    `known`: the rows of its words in the model.
-    """
+class Found(NamedTuple):
+    """What the rules found in one post, per file."""
 
     post: Post
     topics: Matches
@@ -61,25 +55,32 @@ class RuleDecisions:
         self._harm = harm
 
     def decide(self, found: Found) -> Decided:
-        sure = found.danger is not None and found.danger.heaviest >= DANGER_WEIGHT
-        danger = found.danger if sure else None
-        topics = self._central(found.topics, danger is not None)
-        owed = sorted(found.owed.items(), key=lambda each: -each[1].score)[:1]
-        tagged = [*topics, *owed, *([(DANGER, danger)] if danger else [])]
+        danger = self.danger(found)
+        topics = self.topics(found, danger is not None)
+        owed = self.owed(found)
+        tagged = [*topics, *([owed] if owed else []), *([(DANGER, danger)] if danger else [])]
         return Decided(
             topics=tuple(key for key, _ in topics),
-            owed=Owed(owed[0][0]) if owed else unsaid(found.post, danger is not None),
+            owed=Owed(owed[0]) if owed else unsaid(found.post, danger is not None),
             danger=danger is not None,
             why=[rule_why(tag, match) for tag, match in tagged],
         )
 
-    def _central(self, matches: Matches, danger: bool) -> list[tuple[str, RuleMatch]]:
+    def danger(self, found: Found) -> RuleMatch | None:
+        """What makes it danger whatever else is said."""
+        sure = found.danger is not None and found.danger.heaviest >= DANGER_WEIGHT
+        return found.danger if sure else None
+
+    def owed(self, found: Found) -> tuple[str, RuleMatch] | None:
+        return max(found.owed.items(), key=lambda each: each[1].score, default=None)
+
+    def topics(self, found: Found, danger: bool) -> list[tuple[str, RuleMatch]]:
         """Words of weight 0 count in danger alone, so that it does not go without a topic."""
-        found = [(key, match) for key, match in matches.items() if match.score or danger]
-        about = [(key, match) for key, match in found if key != NOT_EDUCATION]
+        counted = [(key, match) for key, match in found.topics.items() if match.score or danger]
+        about = [(key, match) for key, match in counted if key != NOT_EDUCATION]
         ranked = sorted(about, key=lambda each: (-each[1].score, each[0] not in self._harm))
         least = ranked[0][1].score * CENTRAL_SHARE if ranked else 0.0
-        return [each for each in ranked if each[1].score >= least][:MOST_TOPICS] or found
+        return [each for each in ranked if each[1].score >= least][:MOST_TOPICS] or counted
 
 
 def unsaid(post: Post, danger: bool) -> Owed:
@@ -92,21 +93,13 @@ def rule_why(tag: str, match: RuleMatch) -> Why:
     return Why(tag=tag, by="rule", words=match.words[:MOST_WORDS])
 
 
-@dataclass(frozen=True)
-class Weighed:
-    """One post's part of the classifier's scores: a probability a column, and its words."""
+class Weighed(NamedTuple):
+    """One post's part of the classifier's scores: a probability a column, and the rows of its words
+    in the model."""
 
     probabilities: Sequence[float]
     words: Sequence[str]
-    rows: NDArray[np.int64]
-
-
-class _Read(NamedTuple):
-    """The same, with what each word (column) speaks for each class (row)."""
-
-    probabilities: Sequence[float]
-    words: Sequence[str]
-    shares: Floats
+    rows: Rows
 
 
 class ModelDecisions:
@@ -117,108 +110,130 @@ class ModelDecisions:
     def __init__(self, model: Model, rules: RuleDecisions, topics: Collection[str]) -> None:
         self._model, self._rules = model, rules
         slices, self._classes = model.columns.slices, model.columns.classes
-        self._starts = {head: place.start for head, place in slices.items()}
-        self._thresholds = model.thresholds.tolist()
-        known = enumerate(self._classes.get("topics", ()), self._starts.get("topics", 0))
+        self._places = {head: (place.start, place.stop) for head, place in slices.items()}
+        self._thresholds: list[float] = model.thresholds.tolist()
+        known = enumerate(self._classes.get("topics", ()), self._places.get("topics", (0, 0))[0])
         self._topics = {key: column for column, key in known if key in topics}
+        self._keys = tuple(self._topics)
+        self._least = [self._thresholds[column] for column in self._topics.values()]
 
     def decide(self, found: Found, scored: Weighed) -> Decided:
-        by_rules = self._rules.decide(found)
         if not scored.words:
-            return by_rules
-        shares = self._model.shares(scored.rows)
-        weighed = _Read(scored.probabilities, scored.words, shares)
-        decided = Decided(why=[])
-        self._danger(decided, by_rules, found, weighed)
+            return self._rules.decide(found)
+        decided = Decided()
+        self._add_danger(decided, found, scored)
         if self._topics:
-            self._add_topics(decided, by_rules, found, weighed)
+            self._add_topics(decided, found, scored)
         else:
-            decided.topics = by_rules.topics
-            decided.why += [rule_why(key, found.topics[key]) for key in by_rules.topics]
-        self._add_owed(decided, by_rules, found, weighed)
+            by_rules = self._rules.topics(found, self._rules.danger(found) is not None)
+            decided.topics = tuple(key for key, _ in by_rules)
+            decided.why += [rule_why(*each) for each in by_rules]
+        if "owed" in self._classes:
+            self._add_owed(decided, found, scored)
+        else:
+            # Who tells of danger wants help, whether rules or classifier saw it.
+            said = self._rules.owed(found)
+            decided.owed = Owed(said[0]) if said else unsaid(found.post, decided.danger)
+            decided.why += [rule_why(*said)] if said else []
         if "department" in self._classes:
-            column, name = self._best("department", weighed)
-            decided.department = name
-            decided.why.append(self._why("department", column, weighed))
+            column, decided.department = self._best("department", scored)
+            decided.why.append(_scored_why("department", scored.probabilities[column]))
         return decided
 
-    def _add_topics(
-        self, decided: Decided, by_rules: Decided, found: Found, weighed: _Read
-    ) -> None:
-        scored = {key: weighed.probabilities[column] for key, column in self._topics.items()}
-        # Between equals the rules' order stands, so this is a dict and no set.
-        said = dict.fromkeys(key for key in by_rules.topics if key not in scored)
-        said |= dict.fromkeys(key for key, each in found.topics.items() if each.heaviest >= DECIDES)
-        said |= dict.fromkeys(
-            key for key, column in self._topics.items() if scored[key] >= self._thresholds[column]
-        )
-        said[max(scored, key=scored.__getitem__)] = None
-        ranked = sorted(said, key=lambda key: -self._rank(key, scored, found.topics))
+    def _add_danger(self, decided: Decided, found: Found, scored: Weighed) -> None:
+        match = found.danger
+        # A rule that says so is never talked out of it: danger missed costs more.
+        decided.danger = self._rules.danger(found) is not None
+        if DANGER in self._classes:
+            column = self._places[DANGER][0]
+            if scored.probabilities[column] >= self._thresholds[column]:
+                decided.danger = True
+                decided.why.append(self._why(DANGER, column, scored, match))
+        if decided.danger and match:
+            decided.why.append(rule_why(DANGER, match))
+
+    def _add_topics(self, decided: Decided, found: Found, scored: Weighed) -> None:
+        ranked = self._ranked(found, scored)
         if ranked[0] == NOT_EDUCATION:
             # It forms no matter: danger that the rules can place is not left without one.
-            placed = decided.danger and by_rules.topics not in ((), (NOT_EDUCATION,))
-            ranked = [*by_rules.topics] if placed else ranked[:1]
-        decided.topics = tuple(key for key in ranked if key != NOT_EDUCATION)[:MOST_TOPICS]
-        decided.topics = decided.topics or tuple(ranked[:1])
+            ranked = (self._placed(found) if decided.danger else []) or ranked[:1]
+        about = [key for key in ranked if key != NOT_EDUCATION][:MOST_TOPICS]
+        decided.topics = tuple(about or ranked[:1])
         for key in decided.topics:
             if match := found.topics.get(key):
                 decided.why.append(rule_why(key, match))
-            if key in scored:
-                decided.why.append(self._why(key, self._topics[key], weighed))
+            if key in self._topics:
+                decided.why.append(self._why(key, self._topics[key], scored, match))
 
-    def _rank(self, key: str, scored: dict[str, float], matches: Matches) -> float:
-        match = matches.get(key)
-        certain = match.heaviest >= DECIDES if match else False
-        return scored.get(key, 1.0) + certain
+    def _ranked(self, found: Found, scored: Weighed) -> list[str]:
+        """All topics that are said, the likeliest first; between equals the rules' come first."""
+        said: list[str] = []
+        if not self._topics.keys() >= found.topics.keys():
+            by_rules = self._rules.topics(found, self._rules.danger(found) is not None)
+            said += [key for key, _ in by_rules if key not in self._topics]
+        said += [key for key, match in found.topics.items() if match.heaviest >= DECIDES]
+        scores = [scored.probabilities[column] for column in self._topics.values()]
+        likely = zip(self._topics, scores, self._least, strict=True)
+        said += [key for key, score, least in likely if score >= least]
+        said.append(self._keys[scores.index(max(scores))])
+        if len(said) == 1:
+            return said
+        said = list(dict.fromkeys(said))
+        said.sort(key=lambda key: self._rank(key, found, scored), reverse=True)
+        return said
 
-    def _add_owed(self, decided: Decided, by_rules: Decided, found: Found, weighed: _Read) -> None:
-        if "owed" not in self._classes:
-            # Who tells of danger wants help, whether rules or classifier saw it.
-            said = by_rules.owed if found.owed else unsaid(found.post, decided.danger)
-            decided.owed = said
-            decided.why += [rule_why(said, found.owed[said])] if found.owed else []
-            return
+    def _rank(self, key: str, found: Found, scored: Weighed) -> float:
+        """First is what the classifier does not know, or the rules are certain of."""
+        match, column = found.topics.get(key), self._topics.get(key)
+        certain = match is not None and match.heaviest >= DECIDES
+        return (1.0 if column is None else scored.probabilities[column]) + certain
+
+    def _placed(self, found: Found) -> list[str]:
+        """The rules' topics, if they name any but that it is none of ours."""
+        by_rules = self._rules.topics(found, self._rules.danger(found) is not None)
+        placed = [key for key, _ in by_rules]
+        return [] if placed == [NOT_EDUCATION] else placed
+
+    def _add_owed(self, decided: Decided, found: Found, scored: Weighed) -> None:
         heaviest = max(found.owed.items(), key=lambda each: each[1].heaviest, default=None)
         if heaviest and heaviest[1].heaviest >= DECIDES:
             decided.owed = Owed(heaviest[0])
             decided.why.append(rule_why(*heaviest))
             return
-        column, name = self._best("owed", weighed)
+        column, name = self._best("owed", scored)
         decided.owed = Owed(name)
-        if match := found.owed.get(name):
+        match = found.owed.get(name)
+        if match:
             decided.why.append(rule_why(name, match))
-        decided.why.append(self._why(name, column, weighed))
-
-    def _danger(self, decided: Decided, by_rules: Decided, found: Found, weighed: _Read) -> None:
-        if DANGER not in self._classes:
-            decided.danger = by_rules.danger
+        if decided.owed is Owed.MENTION:
+            decided.why.append(_scored_why(name, scored.probabilities[column]))
         else:
-            column = self._starts[DANGER]
-            likely = weighed.probabilities[column] >= self._thresholds[column]
-            # A rule that says so is never talked out of it: danger missed costs more.
-            decided.danger = by_rules.danger or likely
-            if likely:
-                decided.why.append(self._why(DANGER, column, weighed))
-        if decided.danger and found.danger:
-            decided.why.append(rule_why(DANGER, found.danger))
+            decided.why.append(self._why(name, column, scored, match))
 
-    def _best(self, head: str, weighed: _Read) -> tuple[int, str]:
-        start, names = self._starts[head], self._classes[head]
-        scores = weighed.probabilities[start : start + len(names)]
-        best = max(range(len(names)), key=scores.__getitem__)
-        return start + best, names[best]
+    def _best(self, head: str, scored: Weighed) -> tuple[int, str]:
+        start, stop = self._places[head]
+        scores = scored.probabilities[start:stop]
+        best = scores.index(max(scores))
+        return start + best, self._classes[head][best]
 
-    def _why(self, tag: str, column: int, weighed: _Read) -> Why:
-        words = strongest(weighed.words, weighed.shares[column].tolist())
-        score = round(weighed.probabilities[column], 3)
-        return Why(tag=tag, by="model", words=words, score=score)
+    def _why(self, tag: str, column: int, scored: Weighed, match: RuleMatch | None) -> Why:
+        """The words of the post only where no rule names any: these can be trusted more."""
+        probability = scored.probabilities[column]
+        if match:
+            return _scored_why(tag, probability)
+        words = strongest(scored.words, self._model.shares(scored.rows, column))
+        return Why(tag=tag, by="model", words=words, score=round(probability, 3))
+
+
+def _scored_why(tag: str, probability: float) -> Why:
+    return Why(tag=tag, by="model", words=(), score=round(probability, 3))
 
 
 def weighed_posts(scores: Scores, words: Sequence[Sequence[str]]) -> list[Weighed]:
     """Each post's part."""
-    ends = np.searchsorted(scores.posts, np.arange(len(words) + 1))
+    ends = [0, *accumulate(map(len, words))]
     probabilities = scores.probabilities.tolist()
     return [
-        Weighed(probabilities[index], each, scores.rows[ends[index] : ends[index + 1]])
-        for index, each in enumerate(words)
+        Weighed(each, of_post, scores.rows[start:end])
+        for each, of_post, (start, end) in zip(probabilities, words, pairwise(ends), strict=True)
     ]

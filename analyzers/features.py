@@ -3,11 +3,12 @@
 Nothing of a text can be read from a feature. All posts of a batch are hashed at once.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +24,8 @@ BITS = 18
 KINDS = 8
 WORD, CHARACTER, PAIR, TITLE_WORD, TITLE_CHARACTER, TITLE_PAIR, TITLE_TRIPLE, ENDING_PAIR = range(8)
 BUCKETS = KINDS << BITS
-# In which they are worked out: those of words first.
-_ORDER = np.array(
-    (
-        WORD,
-        TITLE_WORD,
-        CHARACTER,
-        PAIR,
-        TITLE_CHARACTER,
-        TITLE_PAIR,
-        TITLE_TRIPLE,
-        ENDING_PAIR,
-    )
-)
+# What is read of a post's signs, in this order; words come before.
+_OF_SIGNS = (CHARACTER, PAIR, TITLE_CHARACTER, TITLE_PAIR, TITLE_TRIPLE, ENDING_PAIR)
 
 _A, _B, _C, _D = (
     np.uint64(each)
@@ -44,9 +34,7 @@ _A, _B, _C, _D = (
 _SHIFT, _FOLD = np.uint64(64 - BITS), np.uint64(32)
 _SALTS = np.arange(1, KINDS + 1, dtype=np.uint64) * _C
 _WORD_BITS = (1 << 64) - 1
-# Between two texts; no text holds it.
-_GAP = 0
-_SPACE, _NINE, _ZERO = 32, 57, 48
+_DIGIT = re.compile("[1-9]")
 _DIGITS = str.maketrans("123456789", "000000000")
 # Some 8 MB; most words of a text are among them.
 _KEPT_WORDS = 30_000
@@ -55,8 +43,7 @@ Buckets = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 
-@dataclass(frozen=True)
-class Features:
+class Features(NamedTuple):
     """One entry an occurrence: which post of the batch, which bucket. `words`: of the kind WORD,
     for each post its words in the order of the entries, which come first."""
 
@@ -69,67 +56,81 @@ def extract(readings: Sequence[Reading]) -> Features:
     """All features of some posts, in no order that matters but that words come first."""
     cut = [_Cut(reading) for reading in readings]
     words = [each.words for each in cut]
-    titles = [each.words[: each.title_words] for each in cut]
-    parts = [each.text for each in cut], [each.title for each in cut], [each.ending for each in cut]
-    # Words of titles are looked up once more: that is cheaper than to tell them apart.
-    hashed = np.fromiter(map(_word, chain(*words, *titles)), np.uint64)
-    signs, counts = _characters(*parts)
-    kept = np.concatenate((np.ones(len(hashed), np.bool_), *counts))
-    hashed = np.concatenate((hashed, *signs))[kept]
-    # All of one kind, as in _ORDER, then all of the next; in each, post by post.
-    text, title, ending = parts
-    of_kinds = (words, titles, text, text, title, title, title, ending)
-    sizes = [len(each) for posts in of_kinds for each in posts]
-    places, posts = np.divmod(np.repeat(np.arange(len(sizes)), sizes)[kept], max(len(cut), 1))
-    return Features(posts, _buckets(hashed, _ORDER.take(places)), words)
+    by_word = np.fromiter(map(_word, chain.from_iterable(words)), np.uint64)
+    titles, at = [], 0
+    for each in cut:
+        titles.append(by_word[at : at + each.title_words])
+        at += len(each.words)
+    signs = _of_signs(cut)
+    sizes = np.array([len(each) for parts in (words, titles, signs) for each in parts])
+    salts, starts, posts = _places(len(cut))
+    hashed = np.concatenate((by_word, *titles, *signs))
+    buckets = _buckets(hashed, salts.repeat(sizes), starts.repeat(sizes))
+    return Features(posts.repeat(sizes), buckets, words)
 
 
 class _Cut:
     """What is read of a post: signs without spaces, words, and where the title ends in both."""
 
     def __init__(self, reading: Reading) -> None:
-        title = reading.text[: min(reading.title_end, TITLE_READ)]
-        body = reading.text[reading.title_end + 1 :][:BODY_READ]
-        head = "".join(title.split())
-        self.text = f"\n{head}\n{''.join(body.split())}\n\0"
-        self.title = f"\n{head}\n\0" if head else ""
-        self.ending = self.text[-ENDING - 2 :]
-        last = bisect_right(reading.ends, reading.title_end + 1 + BODY_READ)
-        in_title = bisect_right(reading.ends, min(reading.title_end, TITLE_READ))
-        title_ends = bisect_right(reading.ends, reading.title_end)
-        words = reading.words[:in_title] + reading.words[title_ends:last]
-        self.words = [word for word in words if not word.isspace()]
-        self.title_words = sum(not word.isspace() for word in words[:in_title])
+        text, title_end, ends = reading.text, reading.title_end, reading.ends
+        head = "".join(text[: min(title_end, TITLE_READ)].split())
+        body = "".join(text[title_end + 1 : title_end + 1 + BODY_READ].split())
+        self.text = f"\n{head}\n{body}\n"
+        # With the line breaks around it.
+        self.title = len(head) + 2 if head else 0
+        in_title = bisect_right(ends, min(title_end, TITLE_READ))
+        body_starts = bisect_right(ends, title_end)
+        last = bisect_right(ends, title_end + 1 + BODY_READ)
+        self.words = [word for word in reading.words[:in_title] if not word.isspace()]
+        self.title_words = len(self.words)
+        self.words += [word for word in reading.words[body_starts:last] if not word.isspace()]
 
 
-def _characters(
-    texts: Sequence[str], titles: Sequence[str], endings: Sequence[str]
-) -> tuple[list[Hashes], list[NDArray[np.bool_]]]:
-    """Of each kind the hashes, and which of them count."""
-    joined = "".join((*texts, *titles, *endings)).encode("utf-32-le", "surrogatepass")
-    signs = np.frombuffer(joined, "<u4").astype(np.uint64)
-    signs[(signs > _ZERO) & (signs <= _NINE)] = _ZERO
-    # After the last sign, a gap, nothing counts.
-    one, inside = signs * _A, signs != _GAP
-    two, pair = one.copy(), inside.copy()
-    two[:-1] += signs[1:] * _B
-    pair[:-1] &= inside[1:]
-    first = sum(map(len, texts))
-    last = first + sum(map(len, titles))
-    three, triple = two[first:last].copy(), pair[first:last].copy()
-    three[:-2] += signs[first + 2 : last] * _C
-    triple[:-2] &= inside[first + 2 : last]
-    return (
-        [one[:first], two[:first], one[first:last], two[first:last], three, two[last:]],
-        [inside[:first], pair[:first], inside[first:last], pair[first:last], triple, pair[last:]],
-    )
+@lru_cache
+def _places(posts: int) -> tuple[Hashes, Buckets, NDArray[np.int64]]:
+    """Of each part of a batch of so many posts, as `extract` puts them together, the salt and the
+    first bucket of its kind, and its post."""
+    kinds = np.array([WORD] * posts + [TITLE_WORD] * posts + [*_OF_SIGNS] * posts, np.int64)
+    numbers = np.arange(posts)
+    of_posts = np.concatenate((numbers, numbers, numbers.repeat(len(_OF_SIGNS))))
+    return _SALTS[kinds], kinds << BITS, of_posts
 
 
-def _buckets(hashed: Hashes, kinds: NDArray[np.int64]) -> Buckets:
-    mixed = hashed + _SALTS[kinds]
-    mixed = (mixed ^ (mixed >> _FOLD)) * _D
-    buckets: Buckets = ((mixed ^ (mixed >> _FOLD)) * _A >> _SHIFT).astype(np.int64)
-    return buckets + (kinds << BITS)
+def _of_signs(posts: Sequence[_Cut]) -> list[Hashes]:
+    """Of each post, of each kind in _OF_SIGNS, the hashes."""
+    text = _DIGIT.sub("0", "".join([each.text for each in posts]))
+    coded = text.encode("utf-32-le", "surrogatepass")
+    signs = np.frombuffer(coded, "<u4").astype(np.uint64)
+    one = signs * _A
+    two = one[:-1] + signs[1:] * _B
+    three = two[:-1] + signs[2:] * _C
+    parts, start = [], 0
+    for each in posts:
+        end, title = start + len(each.text), start + each.title
+        parts += [
+            one[start:end],
+            two[start : end - 1],
+            one[start:title],
+            two[start : max(title - 1, start)],
+            three[start : max(title - 2, start)],
+            two[max(end - ENDING - 1, start) : end - 1],
+        ]
+        start = end
+    return parts
+
+
+def _buckets(hashed: Hashes, salts: Hashes, starts: Buckets) -> Buckets:
+    """In place: for a single post each array made anew takes as long as what is done with it."""
+    hashed += salts
+    hashed ^= hashed >> _FOLD
+    hashed *= _D
+    hashed ^= hashed >> _FOLD
+    hashed *= _A
+    hashed >>= _SHIFT
+    buckets: Buckets = hashed.view(np.int64)
+    buckets += starts
+    return buckets
 
 
 @lru_cache(_KEPT_WORDS)

@@ -1,6 +1,6 @@
 """A post's text made ready once, for all that look at it: folded, and cut into words when asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
@@ -14,16 +14,23 @@ class Reading:
     text: str
     title_end: int
     segmenter: Segmenter
+    # Not cached_property: its lock takes longer than many a rule.
+    _words: list[str] | None = field(default=None, init=False)
+    _ends: list[int] | None = field(default=None, init=False)
 
-    @cached_property
+    @property
     def words(self) -> list[str]:
         """The words of the text; joined they are the text again."""
-        return self.segmenter.cut(self.text)
+        if self._words is None:
+            self._words = self.segmenter.cut(self.text)
+        return self._words
 
-    @cached_property
+    @property
     def ends(self) -> list[int]:
         """Where each word ends in the text."""
-        return list(accumulate(map(len, self.words)))
+        if self._ends is None:
+            self._ends = list(accumulate(map(len, self.words)))
+        return self._ends
 
     @cached_property
     def spans(self) -> set[tuple[int, int]]:

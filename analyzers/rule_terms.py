@@ -15,37 +15,52 @@ from analyzers.rule_syntax import Stop, Term, Where
 
 _CLAUSE_END = re.compile(r"[,。.!?;、~…\s]")
 
+# The bit that every text raises.
+ALWAYS = 1
+
 Span = tuple[int, int]
 
 
 class Signals:
-    """Numbers for what the words of a text tell at once: "one of these is there"."""
+    """Bits for what the words of a text tell at once: "one of these is there"."""
 
     def __init__(self) -> None:
         self.words: dict[str, int] = {}
-        self.sets: dict[frozenset[str], int] = {}
+        self._bits: dict[frozenset[str], int] = {}
         self._sought: dict[Term, Sought] = {}
+        self._choices: dict[tuple[Term, ...], Choice] = {}
 
     def of(self, words: Iterable[str]) -> int:
         wanted = frozenset(words)
         for word in wanted:
-            self.words.setdefault(word, len(self.words))
-        return self.sets.setdefault(wanted, len(self.sets))
+            self.number(word)
+        return self._bits.setdefault(wanted, ALWAYS << 1 + len(self._bits))
 
-    def by_word(self) -> list[frozenset[int]]:
-        """For each word, in their order, the signals that it gives."""
-        given: list[list[int]] = [[] for _ in self.words]
-        for wanted, signal in self.sets.items():
+    def number(self, word: str) -> int:
+        return self.words.setdefault(word, len(self.words))
+
+    def by_word(self) -> list[int]:
+        """For each word, in their order, the bits that it raises."""
+        raised = [0] * len(self.words)
+        for wanted, bit in self._bits.items():
             for word in wanted:
-                given[self.words[word]].append(signal)
+                raised[self.words[word]] |= bit
         # Most words say the same as many others.
-        kinds = {each: frozenset(each) for each in map(tuple, given)}
-        return [kinds[tuple(each)] for each in given]
+        same = {bits: bits for bits in raised}
+        return [same[bits] for bits in raised]
 
     def sought(self, term: Term) -> "Sought":
         if term not in self._sought:
-            self._sought[term] = Sought(term, self)
+            kind = Pattern if term.regex else Chain if _dear(term) else Word
+            self._sought[term] = kind(term, self)
         return self._sought[term]
+
+    def choice(self, terms: Iterable[Term]) -> "Choice":
+        """Many groups share the lines that stand under [*]."""
+        key = tuple(terms)
+        if key not in self._choices:
+            self._choices[key] = Choice(key, self)
+        return self._choices[key]
 
 
 class Scan:
@@ -55,10 +70,10 @@ class Scan:
     """
 
     def __init__(self, text: str, reading: Reading) -> None:
-        self.text, self.reading = text, reading
+        self.text, self.reading, self.title_end = text, reading, reading.title_end
         self.words: dict[int, list[Span]] = {}
-        self.signals: set[int] = set()
-        self.known: dict[Sought, list[Span]] = {}
+        self.signals = 0
+        self.first: dict[Sought, Span | None] = {}
 
     @cached_property
     def clause_ends(self) -> list[int]:
@@ -68,58 +83,95 @@ class Scan:
         return bisect_right(self.clause_ends, position)
 
     def part(self, where: Where) -> Span:
-        title_end, end = self.reading.title_end, len(self.text)
+        title_end, end = self.title_end, len(self.text)
         if where == "title":
             return 0, min(title_end, end)
         return (title_end + 1 if where == "body" else 0), end
 
 
 class Sought:
-    """A term and the signals without which it can't be there."""
+    """A term; asked only of a scan with all of its `signals`: without them it is not there."""
+
+    def __init__(self, needs: Iterable[frozenset[str]], signals: Signals) -> None:
+        ordered = sorted(needs, key=len)
+        # Words without any of which it is not there; none: it has to be looked for always.
+        self.trigger = ordered[0] if ordered else frozenset()
+        self.signals = sum({signals.of(each) for each in ordered})
+
+    def first(self, scan: Scan) -> Span | None:
+        """Where it is first, which is all that most ask."""
+        known = scan.first
+        if self in known:
+            return known[self]
+        found = known[self] = self._look_first(scan)
+        return found
+
+    def spans(self, scan: Scan) -> Sequence[Span]:
+        """Where it is, by its start."""
+        raise NotImplementedError
+
+    def _look_first(self, scan: Scan) -> Span | None:
+        return next(iter(self.spans(scan)), None)
+
+
+class Word(Sought):
+    """A word anywhere in the text; the search for all words has found it already."""
 
     def __init__(self, term: Term, signals: Signals) -> None:
+        # It raises no signal of its own: thousands of them would be too many bits.
+        super().__init__((), signals)
+        self.trigger = frozenset({term.text})
+        self.number = signals.number(term.text)
+
+    def spans(self, scan: Scan) -> Sequence[Span]:
+        return scan.words.get(self.number, ())
+
+
+class Pattern(Sought):
+    """A regular expression."""
+
+    def __init__(self, term: Term, signals: Signals) -> None:
+        super().__init__(needed_words(term.text), signals)
         self._where = term.where
-        self._pattern = re.compile(term.text, re.IGNORECASE) if term.regex else None
-        stops = () if term.regex else term.near or (Stop((term,), 0),)
-        needs = needed_words(term.text) if term.regex else [_texts(stop) for stop in stops]
-        self.needs = sorted(needs, key=len)
-        self.signals = [signals.of(each) for each in self.needs]
+        self._pattern = re.compile(term.text, re.IGNORECASE)
+
+    def _look_first(self, scan: Scan) -> Span | None:
+        if self._where:
+            return super()._look_first(scan)
+        found = self._pattern.search(scan.text)
+        return found.span() if found else None
+
+    def spans(self, scan: Scan) -> Sequence[Span]:
+        if not self._where:
+            return [each.span() for each in self._pattern.finditer(scan.text)]
+        # A pattern's ^ and $ mean the ends of the part that it looks at.
+        start, end = scan.part(self._where)
+        found = self._pattern.finditer(scan.text[start:end])
+        return [(start + each.start(), start + each.end()) for each in found]
+
+
+class Chain(Sought):
+    """Words near each other; a single word that may not stand anywhere is a chain too."""
+
+    def __init__(self, term: Term, signals: Signals) -> None:
+        stops = term.near or (Stop((term,), 0),)
+        super().__init__([frozenset(word.text for word in stop.words) for stop in stops], signals)
         self._stops = [
-            (stop.within, [(signals.words[word.text], word) for word in stop.words])
+            (stop.within, [(signals.number(word.text), word) for word in stop.words])
             for stop in stops
         ]
 
-    def spans(self, scan: Scan) -> list[Span]:
-        """Where it is, by its start."""
-        if not scan.signals.issuperset(self.signals):
-            return []
-        found = scan.known.get(self)
-        if found is None:
-            found = self._matches(self._pattern, scan) if self._pattern else self._chain(scan)
-            scan.known[self] = found
-        return found
-
-    def _matches(self, pattern: re.Pattern[str], scan: Scan) -> list[Span]:
-        if not self._where:
-            return [each.span() for each in pattern.finditer(scan.text)]
-        # A pattern's ^ and $ mean the ends of the part that it looks at.
-        start, end = scan.part(self._where)
-        found = pattern.finditer(scan.text[start:end])
-        return [(start + each.start(), start + each.end()) for each in found]
-
-    def _chain(self, scan: Scan) -> list[Span]:
-        """From the leftmost to the rightmost word of each chain; a single word is a chain too."""
+    def spans(self, scan: Scan) -> Sequence[Span]:
+        """From the leftmost to the rightmost word of each chain."""
         (_, first), *more = self._stops
+        if not more:
+            return sorted(_spans(scan, first))
         reached = {span: span for span in _spans(scan, first)}
         for within, words in more:
             steps = list(_steps(reached, _spans(scan, words), within))
             # Of the chains to one place the shortest, of equals the first.
             reached = dict(sorted(steps, key=lambda step: (step[1][0] - step[1][1], -step[1][0])))
         return sorted(reached.values())
-
-
-def _texts(stop: Stop) -> frozenset[str]:
-    return frozenset(word.text for word in stop.words)
 
 
 def _spans(scan: Scan, words: Sequence[tuple[int, Term]]) -> Iterator[Span]:
@@ -144,48 +196,59 @@ def _steps(
                 yield here, (min(here[0], whole[0]), max(here[1], whole[1]))
 
 
-class Choice:
-    """Terms of which one will do. Of equal ones the last counts."""
+class Dear:
+    """Terms other than words anywhere; `bits`: without any of them none of the terms is there."""
 
-    def __init__(self, terms: Sequence[Term], signals: Signals) -> None:
-        is_dear = {term: _dear(term) for term in reversed(terms)}
-        plain = [term for term in is_dear if not is_dear[term]]
-        self.signal = signals.of(term.text for term in plain) if plain else None
-        self._words = {signals.words[term.text]: term for term in plain}
-        dear = [(term, signals.sought(term)) for term in is_dear if is_dear[term]]
-        self._always = [each for each in dear if not each[1].signals]
-        self._dear: dict[int, list[tuple[Term, Sought]]] = {}
-        for term, sought in dear:
-            for signal in sought.signals[:1]:
-                self._dear.setdefault(signal, []).append((term, sought))
-        self._likely = frozenset(self._dear)
-        # Whether its signal tells all.
-        self.sure = not dear
+    def __init__(self, sought: Iterable[Sought], signals: Signals) -> None:
+        self._by_bit: dict[int, list[tuple[int, Sought]]] = {}
+        for each in sought:
+            if not isinstance(each, Word):
+                bit = signals.of(each.trigger) if each.trigger else ALWAYS
+                self._by_bit.setdefault(bit, []).append((each.signals, each))
+        self.bits = sum(self._by_bit)
 
-    @property
-    def triggers(self) -> tuple[int, ...]:
-        """Signals without any of which no term is there; (): there are none."""
-        if self._always:
-            return ()
-        return (*self._dear, *(() if self.signal is None else (self.signal,)))
-
-    def met(self, scan: Scan) -> bool:
-        return self.signal in scan.signals or bool(self._dear_found(scan))
-
-    def found(self, scan: Scan) -> list[tuple[Term, list[Span]]]:
-        """Each term that is there, and where."""
-        found = [] if self.sure else self._dear_found(scan)
-        if self.signal in scan.signals:
-            here = self._words.keys() & scan.words.keys()
-            found += [(self._words[number], scan.words[number]) for number in here]
+    def likely(self, scan: Scan) -> list[Sought]:
+        """Those that may be there."""
+        there, found = scan.signals, []
+        bits = there & self.bits
+        while bits:
+            bit = bits & -bits
+            bits ^= bit
+            for needed, sought in self._by_bit[bit]:
+                if there & needed == needed:
+                    found.append(sought)
         return found
 
-    def _dear_found(self, scan: Scan) -> list[tuple[Term, list[Span]]]:
-        found = [(term, sought.spans(scan)) for term, sought in self._always]
-        for signal in self._likely & scan.signals:
-            for term, sought in self._dear[signal]:
-                found.append((term, sought.spans(scan)))
-        return [each for each in found if each[1]] if found else found
+
+class Choice:
+    """Terms of which one will do.
+
+    `told`: the bit that its words raise wherever they stand, 0 if it has none; `sure`: that bit
+    tells all; `possible`: the bit without which none of its terms is there.
+    """
+
+    def __init__(self, terms: Sequence[Term], signals: Signals) -> None:
+        sought = list(dict.fromkeys(map(signals.sought, terms)))
+        words = [each for each in sought if isinstance(each, Word)]
+        triggers = [each.trigger for each in sought]
+        self._words = frozenset(each.number for each in words)
+        self._dear = Dear(sought, signals)
+        self.told = signals.of(word for each in words for word in each.trigger) if words else 0
+        self.possible = signals.of(frozenset().union(*triggers)) if all(triggers) else ALWAYS
+        self.sure = not self._dear.bits
+
+    def met(self, scan: Scan) -> bool:
+        """Whether one of them is there."""
+        if scan.signals & self.told:
+            return True
+        return any([each.first(scan) for each in self._dear.likely(scan)])
+
+    def found(self, scan: Scan) -> Iterator[Span]:
+        """Where they are, all of them."""
+        for sought in self._dear.likely(scan):
+            yield from sought.spans(scan)
+        for number in self._words & scan.words.keys():
+            yield from scan.words[number]
 
 
 def _dear(term: Term) -> bool:

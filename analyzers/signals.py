@@ -1,6 +1,8 @@
 """What the rules found in a post, and its form, as numbers that the classifier weighs too."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log1p
 from pathlib import Path
 
@@ -38,41 +40,77 @@ def signal_names(files: Sequence[str], groups: Sequence[Sequence[Group]]) -> tup
     return (*files, *(f"{file}?" for file in files), *named, *FORM)
 
 
+@dataclass(frozen=True)
+class _File:
+    """Where the signals of a file stand, by name of those of its groups; what the model lacks,
+    is not there.
+    """
+
+    score: int | None
+    found: int | None
+    groups: dict[str, int]
+    scale: float
+
+    def add(self, match: RuleMatch, columns: list[int], values: list[float]) -> None:
+        scale, groups = self.scale, self.groups
+        if self.score is not None:
+            columns.append(self.score)
+            values.append(log1p(match.score) * scale)
+        if self.found is not None:
+            columns.append(self.found)
+            values.append(scale)
+        for name in match.groups:
+            if name in groups:
+                columns.append(groups[name])
+                values.append(scale)
+
+
 class SignalReader:
     """Makes the signals that a model knows; what it knows of no file or group here is 0."""
 
     def __init__(self, files: Sequence[str], wanted: Sequence[str]) -> None:
-        self._columns = {name: column for column, name in enumerate(wanted)}
-        self._files = [
-            (
-                self._columns.get(file),
-                self._columns.get(f"{file}?"),
-                f"{file}#",
-                TOPIC_SCALE if file.startswith("topics/") else RULE_SCALE,
-            )
-            for file in files
-        ]
-        self._form = [self._columns.get(name) for name in FORM]
+        columns = {name: column for column, name in enumerate(wanted)}
+        self._files = [_file(name, columns) for name in files]
+        self._forms = _forms(columns)
 
     def read(self, readings: Sequence[Reading], matches: Sequence[Matches]) -> Floats:
         """(posts, signals)."""
-        signals = np.zeros((len(readings), len(self._columns)), np.float32)
-        for row, (reading, each) in enumerate(zip(readings, matches, strict=True)):
-            for column, value in self._of(reading, each):
-                if column is not None:
-                    signals[row, column] = value
+        forms = [_form(bool(each.title_end), len(each.text)) for each in readings]
+        signals = self._forms[np.array(forms, np.intp)]
+        columns, values, counts = list[int](), list[float](), list[int]()
+        for _, each in zip(readings, matches, strict=True):
+            before = len(columns)
+            for file, match in zip(self._files, each, strict=True):
+                if match:
+                    file.add(match, columns, values)
+            counts.append(len(columns) - before)
+        # One by one, setting them would cost more than finding them.
+        signals[np.repeat(np.arange(len(counts)), counts), columns] = values
         return signals
 
-    def _of(self, reading: Reading, matches: Matches) -> Iterator[tuple[int | None, float]]:
-        for (score, found, prefix, scale), match in zip(self._files, matches, strict=True):
-            if match:
-                yield score, log1p(match.score) * scale
-                yield found, scale
-                for group in match.groups:
-                    yield self._columns.get(prefix + group), scale
-        title, *shorter = self._form
-        if reading.title_end:
-            yield title, FORM_SCALE
-        for column, length in zip(shorter, LENGTHS, strict=True):
-            if len(reading.text) < length:
-                yield column, FORM_SCALE
+
+def _file(name: str, columns: dict[str, int]) -> _File:
+    scale = TOPIC_SCALE if name.startswith("topics/") else RULE_SCALE
+    prefix = f"{name}#"
+    groups = {
+        each.removeprefix(prefix): column
+        for each, column in columns.items()
+        if each.startswith(prefix)
+    }
+    return _File(columns.get(name), columns.get(f"{name}?"), groups, scale)
+
+
+def _form(has_title: bool, length: int) -> int:
+    return has_title * (len(LENGTHS) + 1) + bisect_right(LENGTHS, length)
+
+
+def _forms(columns: dict[str, int]) -> Floats:
+    """A row for each form that a post can have: all that its rules found is still 0."""
+    forms = np.zeros((2 * (len(LENGTHS) + 1), len(columns)), np.float32)
+    for has_title in (False, True):
+        for length in (0, *LENGTHS):
+            told = [length < limit for limit in LENGTHS]
+            for name, there in zip(FORM, (has_title, *told), strict=True):
+                if there and name in columns:
+                    forms[_form(has_title, length), columns[name]] = FORM_SCALE
+    return forms

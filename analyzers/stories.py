@@ -10,7 +10,7 @@ LONG_ENOUGH = 20
 
 _URL = re.compile(r"(?:https?://|www\.)[\w\-./?%&=#:~+!@,;]+", re.IGNORECASE | re.ASCII)
 _FORWARD = re.compile(
-    r"^(?:\s*(?:[\[(【〔（［]\s*(?:转|转发|转帖|转贴|转载|fwd?|rt)\s*[\])】〕）］]"
+    r"(?:\s*(?:[\[(【〔（［]\s*(?:转|转发|转帖|转贴|转载|fwd?|rt)\s*[\])】〕）］]"
     r"|(?:转发微博|转发|转帖|转贴|转载|转|fwd?|rt)\s*[:：]"
     r"|(?:转发微博|转发|转帖|转贴|转载)(?:\s|[,，]|$)))+",
     re.IGNORECASE,
@@ -26,4 +26,7 @@ def story_of(title: str, body: str, fallback: str) -> str:
 
 
 def _core(text: str) -> str:
-    return normalise(_FORWARD.sub("", _URL.sub(" ", text)))
+    if "." in text or "://" in text:
+        text = _URL.sub(" ", text)
+    forward = _FORWARD.match(text)
+    return normalise(text[forward.end() :] if forward else text)

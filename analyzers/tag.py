@@ -133,7 +133,7 @@ class Tagger:
             return 3
         if decided.owed is Owed.MENTION:
             return 0
-        return 2 if self._harm & set(decided.topics) else 1
+        return 1 if self._harm.isdisjoint(decided.topics) else 2
 
 
 def load_tagger(config: Config) -> Tagger:

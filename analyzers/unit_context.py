@@ -4,7 +4,8 @@ Called by the unit finder and the suggestions. Pure; parts of speech come from t
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from analyzers.segment import Segmenter
 from analyzers.unit_names import NUMERALS, UnitNames, distinctive
@@ -53,9 +54,15 @@ class Surroundings:
     def __init__(self, text: str, words: Iterable[str], segmenter: Segmenter) -> None:
         self.text = text
         self._segmenter = segmenter
-        self._words: dict[int, str] = {}
         self._gaps: set[int] = set()
-        end = 0
+        words = list(words)
+        ends = list(accumulate(map(len, words)))
+        self._words = dict(zip(ends, words, strict=True))
+        if ends and ends[-1] > len(text):
+            self._leave_out_spaces(words)
+
+    def _leave_out_spaces(self, words: Sequence[str]) -> None:
+        self._words, end = {}, 0
         for word in words:
             kept = word.replace(" ", "")
             if kept:

@@ -108,8 +108,8 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="p
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a tag stands. `by`: `rule` (its words), `model` (the words of the post that weighed most
-    and the calibrated `score`, 0 to 1) or `thread` (taken over from the thread's title).
+    """Why a tag stands. `by`: `rule` (its words), `thread` (taken over from the thread's title) or
+    `model` (the calibrated `score`, 0 to 1; where no rule names words, those that weighed most).
     """
 
     tag: str

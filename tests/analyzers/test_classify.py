@@ -160,7 +160,10 @@ def test_what_the_model_knows_nothing_of_is_left_to_the_bias() -> None:
     assert np.array_equal(known.decide(features, none)[0], model().bias)
     found = known.score(features, none)
     assert found.rows.tolist() == [-1] * len(features.words[0])
-    assert not known.shares(found.rows).any()
+    assert not known.shares(found.rows, 0).any()
+    unknown = model().shares(found.rows, 0)
+    assert len(unknown) == len(found.rows)
+    assert not unknown.any()
 
 
 def test_probabilities_lie_between_0_and_1_however_steep() -> None:
@@ -172,10 +175,12 @@ def test_probabilities_lie_between_0_and_1_however_steep() -> None:
 def test_the_words_named_are_of_the_post_and_speak_for_the_class() -> None:
     features, signals = ready().of(readings())
     found = model().score(features, signals)
-    for post, words in enumerate(features.words):
-        at = found.posts == post
+    start = 0
+    for words in features.words:
+        rows = found.rows[start : start + len(words)]
+        start += len(words)
         for column in range(0, len(model().columns), 5):
-            named = strongest(words, model().shares(found.rows[at])[column].tolist())
+            named = strongest(words, model().shares(rows, column))
             assert len(set(named)) == len(named) <= MOST_WORDS
             assert set(named) <= set(words)
 

@@ -24,7 +24,7 @@ OWED = ("question", "complaint", "mention")
 ALL = {"topics": TOPICS, "owed": OWED, "danger": ("danger",), "department": ("教育", "公安")}
 RULES = RuleDecisions({"injury"})
 # One word that the model knows, in favour of every class.
-WORDS, ROWS = ("饭", "呀"), np.array([0, -1])
+WORDS, ROWS = ("饭", "呀"), np.array([0, -1], np.int32)
 
 
 def match(score: float = 1.0, heaviest: float | None = None, word: str = "词") -> RuleMatch:
@@ -115,7 +115,7 @@ def test_danger_without_a_rule_of_what_is_owed(kind: SourceKind, owed: Owed) -> 
     assert RULES.decide(hurt).owed is owed
     assert decide(hurt, {"fees": 0.9}, ["topics"]).owed is owed
     assert decide(found(kind=kind), {"danger": 0.9}, ["danger"]).owed is owed
-    assert decide(found(danger=match(1.0), kind=kind), {}, ["danger"]).owed is Owed.MENTION
+    assert decide(found(danger=match(1.0), kind=kind), {}, ["danger"]).owed is owed
     asked = found(owed={"question": match(1)}, danger=match(1.0), kind=kind)
     assert RULES.decide(asked).owed is Owed.QUESTION
 
@@ -165,10 +165,9 @@ def test_a_heavy_rule_decides_topics_owed_and_danger_against_the_model() -> None
 def test_many_light_rules_do_not_decide_against_the_model() -> None:
     light = match(score=30.0, heaviest=DECIDES - 0.1)
     sure = {"exams": 0.99, "complaint": 0.99}
-    decided = decide(found({"fees": light}, {"question": light}, light), sure)
+    decided = decide(found({"fees": light}, {"question": light}), sure)
     assert decided.topics == ("exams",)
     assert decided.owed is Owed.COMPLAINT
-    assert not decided.danger
     assert {why.tag for why in decided.why} == {"exams", "complaint"}
 
 
@@ -204,15 +203,25 @@ def test_without_a_head_for_what_is_owed_it_is_that_of_the_rules() -> None:
 def test_danger_is_said_by_the_model_from_its_threshold_on() -> None:
     assert decide(found(), {"danger": 0.5}).danger
     assert not decide(found(), {"danger": 0.499}).danger
-    assert not decide(found(danger=match(1.0)), {"danger": 0.2}).danger
+    hint = match(score=5.0, heaviest=0.1)
+    assert not decide(found(danger=hint), {"danger": 0.2}).danger
+
+
+def test_a_rule_that_says_danger_is_never_talked_out_of_it() -> None:
+    sure = decide(found(danger=match(1.0)), {"danger": 0.001})
+    assert sure.danger
+    assert whys(sure, "danger") == [("rule", ("词",), None)]
+
+
+def test_danger_names_rule_and_model() -> None:
     both = decide(found(danger=match(1.0)), {"danger": 0.7512})
-    assert whys(both, "danger") == [("model", ("饭",), 0.751), ("rule", ("词",), None)]
+    assert whys(both, "danger") == [("model", (), 0.751), ("rule", ("词",), None)]
 
 
 def test_department_is_the_likeliest_with_its_why() -> None:
     decided = decide(found(), {"公安": 0.3}, ["topics", "department"])
     assert decided.department == "公安"
-    assert whys(decided, "department") == [("model", ("饭",), 0.3)]
+    assert whys(decided, "department") == [("model", (), 0.3)]
     assert decide(found()).department is None
 
 
@@ -225,13 +234,31 @@ def test_each_tag_has_its_why_with_words_and_a_probability() -> None:
         assert why.by in ("rule", "model")
         assert (why.score is None) is (why.by == "rule")
         assert why.score is None or 0 <= why.score <= 1
-        assert why.words
+        assert bool(why.words) is (why.by == "rule")
+
+
+def test_the_model_names_words_only_where_no_rule_names_any() -> None:
+    sure = {"fees": 0.9, "exams": 0.8, "question": 0.7, "danger": 0.8}
+    alone = decide(found(), sure, list(ALL))
+    for tag, score in sure.items():
+        assert whys(alone, tag) == [("model", ("饭",), score)]
+    rules = found({"fees": match()}, {"question": match()}, match(0.1))
+    both = decide(rules, sure, list(ALL))
+    for tag in ("fees", "question", "danger"):
+        assert sorted(whys(both, tag)) == [("model", (), sure[tag]), ("rule", ("词",), None)]
+    assert whys(both, "exams") == [("model", ("饭",), 0.8)]
+
+
+def test_a_mere_mention_and_the_department_have_a_probability_and_no_words() -> None:
+    decided = decide(found(), {"mention": 0.9, "公安": 0.8}, list(ALL))
+    assert whys(decided, "mention") == [("model", (), 0.9)]
+    assert whys(decided, "department") == [("model", (), 0.8)]
 
 
 def test_a_post_without_words_is_left_to_the_rules() -> None:
     classes = {head: ALL[head] for head in ("topics", "owed", "danger")}
     sure = [0.99] * sum(map(len, classes.values()))
-    blank = Weighed(sure, (), np.empty(0, np.int64))
+    blank = Weighed(sure, (), np.empty(0, np.int32))
     decided = ModelDecisions(model(classes), RULES, classes.get("topics", ())).decide(
         found(), blank
     )

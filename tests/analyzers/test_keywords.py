@@ -131,6 +131,12 @@ def test_weight_of_a_chain_counts_twice_if_it_begins_in_the_title() -> None:
     assert (body.score, title.score) == (2.0, 4.0)
 
 
+def test_word_of_several_groups_counts_once_with_its_greatest_weight() -> None:
+    found = match("食堂 ^2 => 甲\n\n食堂 ^3 => 乙\n\n食堂 => 丙\n早餐", "食堂的早餐")
+    assert found
+    assert (found.score, found.words, found.heaviest) == (4.0, ("乙", "早餐"), 3.0)
+
+
 def test_pattern_is_shown_as_the_text_that_it_met() -> None:
     found = match("/涨了[^,]*元/", "伙食费涨了３０元，校服没涨")
     assert found
