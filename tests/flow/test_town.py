@@ -75,7 +75,7 @@ def test_five_kills_change_no_count_and_no_event_is_told_twice(tmp_path: Path) -
 @pytest.mark.timeout(120)
 def test_the_town_says_where_the_page_is_and_warns(tmp_path: Path) -> None:
     with town(tmp_path) as process:
-        process.wait_until("SELECT count() FROM matter_events", 1)
+        process.wait_until("SELECT count() FROM matter_events WHERE unit = '青禾区第一小学'", 1)
         page = process.get("/").decode()
         assert "青禾区第一小学" in page
         asked = process.run("sql", "SELECT count() AS n FROM posts", "--format", "jsonl")

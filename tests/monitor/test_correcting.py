@@ -63,7 +63,7 @@ def fill(store: Store) -> None:
 
 def add_rule(folder: Path) -> None:
     path = folder / "config/topics/fees.txt"
-    path.write_text(path.read_text("utf-8") + f"\n{WORD}\n", "utf-8")
+    path.write_text(path.read_text("utf-8") + f"\n{WORD} ^5\n", "utf-8")
 
 
 def rows(folder: Path, statement: str) -> list[tuple[object, ...]]:
@@ -100,7 +100,10 @@ def test_a_retag_and_a_correction_on_a_server(
         assert huisheng("correct", "bbs", "2", *said, where=folder).exit_code == 0
         assert [topics for _, topics, _ in store.rows(TAGS)] == [["fees"], ["fees"]]
         found = "SELECT post_id, department, was_department FROM v_corrections"
-        assert store.rows(found) == [("2", "基教科", "")]
+        ((post, department, was),) = store.rows(found)
+        assert (post, department) == ("2", "基教科")
+        # What the model had said of whom the post concerns.
+        assert was
 
 
 @pytest.mark.parametrize(
