@@ -5,6 +5,7 @@ Numpy alone: what scikit-learn fitted (train.py) is added up here, without loadi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,16 +14,22 @@ from numpy.typing import NDArray
 
 from analyzers.features import BODY_READ, BUCKETS, KINDS, TITLE_READ, Features
 from analyzers.model_files import ModelError
+from analyzers.new_rules import Digests
 
 Floats = NDArray[np.float32]
-Halves = NDArray[np.float16]
+Doubles = NDArray[np.float64]
 Rows = NDArray[np.int32]
 MOST_WORDS = 4
+# Posts, and letters: a text of so many characters is long.
+FORMS = ("short", "long")
+LONG = 120
 # 1 + ln(count), for as many signs as are read of a post, and more.
 _TIMES = (1 + np.log(np.arange(2 * (TITLE_READ + BODY_READ)).clip(1))).astype(np.float32)
-_ROW_BITS, _ROW = 32, (1 << 32) - 1
-# A number of half precision, moved into the bits of single precision, is as many times too small.
-_NARROWER, _SIGN_AND_REST, _TINY = 13, np.int32(-0x70002000), np.float32(2.0**112)
+# As arrays: with a single post, numpy takes longer to make one of a number than to reckon with it.
+_ROW_BITS, _ROW = np.array(32), np.array((1 << 32) - 1)
+_LEAST_LENGTH = np.array(1e-12, np.float32)
+# e to the power of more is no number of single precision.
+_ONE, _MOST_AGAINST = np.array(1, np.float32), np.array(88, np.float32)
 REFIT = "fit it anew with `huisheng train`"
 
 
@@ -52,13 +59,24 @@ class Scores(NamedTuple):
     rows: Rows
 
 
+class _Ready(NamedTuple):
+    """Of a model, what each batch needs in another form: `table` (buckets): the row, or -1; the
+    others at double precision: how a product is summed up depends on the size of the batch.
+    """
+
+    table: Rows
+    signal_weights: Doubles
+    bias: Doubles
+
+
 @dataclass(frozen=True)
 class Model:
     """`buckets` (rows): the features that count. `idf` (rows): the weight of one occurrence.
 
-    `weights` (rows, columns); `signals`: names of what the rules say, with `signal_weights`
-    (signals, columns); `bias`, `slope`, `shift`, `thresholds` (columns): probability is
-    1 / (1 + exp(-(slope * score + shift))), and from the threshold on the class is said.
+    `weights` (rows, columns), as numbers of half precision; `signals`: names of what the rules say,
+    with `signal_weights` (signals, columns); `bias`, `slope`, `shift` (columns): probability is
+    1 / (1 + exp(-(slope * score + shift))). `thresholds` (2, columns): from it on the class is
+    said, in short texts and in long ones. `rules`: digests of those that it was fitted beside.
     """
 
     version: str
@@ -66,17 +84,21 @@ class Model:
     signals: tuple[str, ...]
     buckets: NDArray[np.int32]
     idf: Floats
-    weights: Halves
+    weights: Floats
     signal_weights: Floats
     bias: Floats
     slope: Floats
     shift: Floats
     thresholds: Floats
+    rules: Digests
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _ready(self) -> _Ready:
+        """Made when the first batch comes: until then a model that is being fitted changes."""
         table = np.full(BUCKETS, -1, np.int32)
         table[self.buckets] = np.arange(len(self.buckets), dtype=np.int32)
-        object.__setattr__(self, "_table", table)
+        doubles = (each.astype(np.float64) for each in (self.signal_weights, self.bias))
+        return _Ready(table, *doubles)
 
     def decide(self, features: Features, signals: Floats) -> Floats:
         """The score of each post (row) for each class (column), as scikit-learn's estimators
@@ -86,16 +108,15 @@ class Model:
     def score(self, features: Features, signals: Floats) -> Scores:
         rows = self._rows(features.buckets)
         scores = self._decide(features.posts, rows, signals)
-        with np.errstate(over="ignore"):
-            probabilities = 1 / (1 + np.exp(-(self.slope * scores + self.shift)))
-        return Scores(probabilities, rows[: sum(map(len, features.words))])
+        against = np.minimum(-(self.slope * scores + self.shift), _MOST_AGAINST)
+        return Scores(_ONE / (_ONE + np.exp(against)), rows[: sum(map(len, features.words))])
 
     def shares(self, rows: Rows, column: int) -> Floats:
         """What each word speaks for a class: its part of the score of a post that says nothing
         else."""
         if not len(self.buckets):
             return np.zeros(len(rows), np.float32)
-        weights: Floats = self.weights[rows, column].astype(np.float32)
+        weights: Floats = self.weights[rows, column]
         return weights * self.idf.take(rows, mode="clip") * (rows >= 0)
 
     def _decide(self, posts: NDArray[np.int64], rows: Rows, signals: Floats) -> Floats:
@@ -103,42 +124,33 @@ class Model:
         posts, known, counts = _counted(posts, rows)
         values = _TIMES.take(counts) * self.idf.take(known)
         length = np.sqrt(np.bincount(posts, values * values, total)).astype(np.float32)
-        values /= np.maximum(length, np.float32(1e-12)).take(posts)
-        # At double precision: how a product is summed up depends on the size of the batch.
-        scores = signals.astype(np.float64) @ self.signal_weights + self.bias
-        weights = self._tiny(known)
-        values *= _TINY
+        values /= np.maximum(length, _LEAST_LENGTH).take(posts)
+        scores = signals.astype(np.float64) @ self._ready.signal_weights
+        scores += self._ready.bias
+        weights = self.weights.take(known, 0, mode="clip")
         ends = posts.searchsorted(np.arange(total), "right").tolist()
-        for post, (start, end) in enumerate(pairwise([0, *ends])):
-            scores[post] += values[start:end] @ weights[start:end]
+        for score, (start, end) in zip(scores, pairwise([0, *ends]), strict=True):
+            score += values[start:end].dot(weights[start:end])
         return scores.astype(np.float32)
 
-    def _tiny(self, rows: NDArray[np.int64]) -> Floats:
-        """The weights of some rows, divided by _TINY: by their bits, as numpy's own way from half
-        precision takes several times as long."""
-        bits = self.weights.view(np.int16).take(rows, 0, mode="clip").astype(np.int32)
-        bits <<= _NARROWER
-        bits &= _SIGN_AND_REST
-        return bits.view(np.float32)
-
     def _rows(self, buckets: NDArray[np.int64]) -> Rows:
-        table: Rows = self._table  # type: ignore[attr-defined]
-        return table.take(buckets)
+        return self._ready.table.take(buckets)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {
             "buckets": self.buckets,
             "idf": self.idf.astype(np.float16),
-            "weights": self.weights,
+            "weights": self.weights.astype(np.float16),
             "signal_weights": self.signal_weights,
             "bias": self.bias,
+            "rules": self.rules,
         }
 
     def card_fields(self) -> dict[str, object]:
         return {
             "features": {"kinds": KINDS, "buckets": BUCKETS, "signals": list(self.signals)},
             "classes": {head: list(names) for head, names in self.columns.classes.items()},
-            "thresholds": _numbers(thresholds=self.thresholds),
+            "thresholds": _numbers(**dict(zip(FORMS, self.thresholds, strict=True))),
             "calibration": _numbers(slope=self.slope, shift=self.shift),
         }
 
@@ -154,12 +166,12 @@ class Model:
                 buckets=np.asarray(arrays["buckets"], np.int32),
                 **{
                     name: np.asarray(arrays[name], np.float32)
-                    for name in ("idf", "signal_weights", "bias")
+                    for name in ("idf", "weights", "signal_weights", "bias")
                 },
-                weights=np.asarray(arrays["weights"], np.float16),
                 slope=np.asarray(fields["calibration"]["slope"], np.float32),
                 shift=np.asarray(fields["calibration"]["shift"], np.float32),
-                thresholds=np.asarray(fields["thresholds"]["thresholds"], np.float32),
+                rules=np.asarray(arrays["rules"], np.uint32),
+                thresholds=np.asarray([fields["thresholds"][form] for form in FORMS], np.float32),
             )
             _check(made, fields["features"])
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -168,26 +180,32 @@ class Model:
         return made
 
 
+def is_long(title: str, body: str) -> bool:
+    return len(title) + len(body) >= LONG
+
+
 def strongest(words: Sequence[str], shares: Floats) -> tuple[str, ...]:
     """The words that speak most for a class, the strongest first."""
     best = np.negative(shares).argsort(kind="stable")[: 2 * MOST_WORDS]
-    speaking = zip(best.tolist(), shares[best].tolist(), strict=True)
+    speaking = zip(best.tolist(), shares.take(best).tolist(), strict=True)
     return tuple(dict.fromkeys(words[at] for at, share in speaking if share > 0))[:MOST_WORDS]
 
 
 def _counted(posts: NDArray[np.int64], rows: Rows) -> tuple[NDArray[np.int64], ...]:
     """Which post, which row, how often: each pair once, in order; unknown features left out."""
-    keys = (posts << _ROW_BITS | rows)[rows >= 0]
+    keys = posts << _ROW_BITS
+    keys |= rows
     # By hand: for a single post np.unique takes as long as all else here.
     keys.sort()
-    is_last = np.empty(len(keys), np.bool_)
-    is_last[-1:] = True
-    np.not_equal(keys[1:], keys[:-1], out=is_last[:-1])
-    last = is_last.nonzero()[0]
-    keys = keys.take(last)
-    counts = last + 1
-    counts[1:] -= last[:-1] + 1
-    return keys >> _ROW_BITS, keys & _ROW, counts
+    # Unknown features are -1, whatever their post.
+    keys = keys[keys.searchsorted(0) :]
+    is_edge = np.empty(len(keys) + 1, np.bool_)
+    is_edge.fill(True)
+    np.not_equal(keys[1:], keys[:-1], out=is_edge[1:-1])
+    edges = is_edge.nonzero()[0]
+    first = edges[:-1]
+    keys = keys.take(first)
+    return keys >> _ROW_BITS, keys & _ROW, edges[1:] - first
 
 
 def _numbers(**arrays: Floats) -> dict[str, list[float]]:
@@ -209,7 +227,9 @@ def _wrong(model: Model, features: Mapping[str, Any]) -> str:
         "idf": (rows,),
         "weights": (rows, columns),
         "signal_weights": (signals, columns),
-        **dict.fromkeys(("bias", "slope", "shift", "thresholds"), (columns,)),
+        **dict.fromkeys(("bias", "slope", "shift"), (columns,)),
+        "thresholds": (len(FORMS), columns),
+        "rules": (model.rules.size,),
     }
     for name, shape in shapes.items():
         if getattr(model, name).shape != shape:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from analyzers.classify import Model, Rows, Scores, strongest
+from analyzers.classify import Model, Rows, Scores, is_long, strongest
 from analyzers.keywords import RuleMatch
+from analyzers.new_rules import DECIDES
 from schemas.posts import Owed, Post, SourceKind, Why
 
 NOT_EDUCATION = "not_education"
@@ -18,8 +19,6 @@ MOST_TOPICS = 3
 # A topic whose score is a smaller share of the first one's is a passing word.
 CENTRAL_SHARE = 0.5
 MOST_WORDS = 8
-# A rule of this weight (`word ^5`) decides, whatever the classifier says.
-DECIDES = 5.0
 # Danger by rules alone takes a rule of this weight: lighter ones, however many, are hints for the
 # classifier.
 DANGER_WEIGHT = 1.0
@@ -46,6 +45,10 @@ class Found(NamedTuple):
     topics: Matches
     owed: Matches
     danger: RuleMatch | None
+
+    @property
+    def is_long(self) -> bool:
+        return is_long(self.post.title, self.post.body)
 
 
 class RuleDecisions:
@@ -111,11 +114,13 @@ class ModelDecisions:
         self._model, self._rules = model, rules
         slices, self._classes = model.columns.slices, model.columns.classes
         self._places = {head: (place.start, place.stop) for head, place in slices.items()}
-        self._thresholds: list[float] = model.thresholds.tolist()
         known = enumerate(self._classes.get("topics", ()), self._places.get("topics", (0, 0))[0])
         self._topics = {key: column for column, key in known if key in topics}
         self._keys = tuple(self._topics)
-        self._least = [self._thresholds[column] for column in self._topics.values()]
+        # Of short texts, and of long ones.
+        self._thresholds: list[list[float]] = model.thresholds.tolist()
+        columns = self._topics.values()
+        self._least = [[each[column] for column in columns] for each in self._thresholds]
 
     def decide(self, found: Found, scored: Weighed) -> Decided:
         if not scored.words:
@@ -146,7 +151,7 @@ class ModelDecisions:
         decided.danger = self._rules.danger(found) is not None
         if DANGER in self._classes:
             column = self._places[DANGER][0]
-            if scored.probabilities[column] >= self._thresholds[column]:
+            if scored.probabilities[column] >= self._thresholds[found.is_long][column]:
                 decided.danger = True
                 decided.why.append(self._why(DANGER, column, scored, match))
         if decided.danger and match:
@@ -173,7 +178,7 @@ class ModelDecisions:
             said += [key for key, _ in by_rules if key not in self._topics]
         said += [key for key, match in found.topics.items() if match.heaviest >= DECIDES]
         scores = [scored.probabilities[column] for column in self._topics.values()]
-        likely = zip(self._topics, scores, self._least, strict=True)
+        likely = zip(self._topics, scores, self._least[found.is_long], strict=True)
         said += [key for key, score, least in likely if score >= least]
         said.append(self._keys[scores.index(max(scores))])
         if len(said) == 1:

@@ -27,13 +27,21 @@ BUCKETS = KINDS << BITS
 # What is read of a post's signs, in this order; words come before.
 _OF_SIGNS = (CHARACTER, PAIR, TITLE_CHARACTER, TITLE_PAIR, TITLE_TRIPLE, ENDING_PAIR)
 
-_A, _B, _C, _D = (
-    np.uint64(each)
-    for each in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)
+# As arrays: with a single post, numpy takes longer to make one of a number than to reckon with it.
+_A, _B, _C, _D, _SHIFT, _FOLD = (
+    np.array(each, np.uint64)
+    for each in (
+        0x9E3779B97F4A7C15,
+        0xC2B2AE3D27D4EB4F,
+        0x165667B19E3779F9,
+        0xD6E8FEB86659FD93,
+        64 - BITS,
+        32,
+    )
 )
-_SHIFT, _FOLD = np.uint64(64 - BITS), np.uint64(32)
 _SALTS = np.arange(1, KINDS + 1, dtype=np.uint64) * _C
 _WORD_BITS = (1 << 64) - 1
+_SIGN, _HASH = np.dtype("<u4"), np.dtype("<u8")
 _DIGIT = re.compile("[1-9]")
 _DIGITS = str.maketrans("123456789", "000000000")
 # Some 8 MB; most words of a text are among them.
@@ -56,13 +64,14 @@ def extract(readings: Sequence[Reading]) -> Features:
     """All features of some posts, in no order that matters but that words come first."""
     cut = [_Cut(reading) for reading in readings]
     words = [each.words for each in cut]
-    by_word = np.fromiter(map(_word, chain.from_iterable(words)), np.uint64)
+    of_words = map(_HASHES.__getitem__, chain.from_iterable(words))
+    by_word = np.frombuffer(b"".join(of_words), _HASH)
     titles, at = [], 0
     for each in cut:
         titles.append(by_word[at : at + each.title_words])
         at += len(each.words)
     signs = _of_signs(cut)
-    sizes = np.array([len(each) for parts in (words, titles, signs) for each in parts])
+    sizes = np.array([*map(len, words), *map(len, titles), *map(len, signs)])
     salts, starts, posts = _places(len(cut))
     hashed = np.concatenate((by_word, *titles, *signs))
     buckets = _buckets(hashed, salts.repeat(sizes), starts.repeat(sizes))
@@ -82,9 +91,10 @@ class _Cut:
         in_title = bisect_right(ends, min(title_end, TITLE_READ))
         body_starts = bisect_right(ends, title_end)
         last = bisect_right(ends, title_end + 1 + BODY_READ)
-        self.words = [word for word in reading.words[:in_title] if not word.isspace()]
+        words = reading.words
+        self.words = [word for word in words[:in_title] if not word.isspace()]
         self.title_words = len(self.words)
-        self.words += [word for word in reading.words[body_starts:last] if not word.isspace()]
+        self.words += [word for word in words[body_starts:last] if not word.isspace()]
 
 
 @lru_cache
@@ -101,7 +111,7 @@ def _of_signs(posts: Sequence[_Cut]) -> list[Hashes]:
     """Of each post, of each kind in _OF_SIGNS, the hashes."""
     text = _DIGIT.sub("0", "".join([each.text for each in posts]))
     coded = text.encode("utf-32-le", "surrogatepass")
-    signs = np.frombuffer(coded, "<u4").astype(np.uint64)
+    signs = np.frombuffer(coded, _SIGN).astype(np.uint64)
     one = signs * _A
     two = one[:-1] + signs[1:] * _B
     three = two[:-1] + signs[2:] * _C
@@ -133,9 +143,17 @@ def _buckets(hashed: Hashes, salts: Hashes, starts: Buckets) -> Buckets:
     return buckets
 
 
-@lru_cache(_KEPT_WORDS)
-def _word(word: str) -> int:
-    value = 0
-    for sign in word.translate(_DIGITS):
-        value = (value * 1_000_003 + ord(sign) * 0x9E3779B1 + 1) & _WORD_BITS
-    return value
+class _WordHashes(dict[str, bytes]):
+    """Of each word its hash. A cache that knows which word came last takes twice as long."""
+
+    def __missing__(self, word: str) -> bytes:
+        value = 0
+        for sign in word.translate(_DIGITS):
+            value = (value * 1_000_003 + ord(sign) * 0x9E3779B1 + 1) & _WORD_BITS
+        if len(self) >= _KEPT_WORDS:
+            self.clear()
+        found = self[word] = value.to_bytes(8, "little")
+        return found
+
+
+_HASHES = _WordHashes()

@@ -18,7 +18,7 @@ from analyzers.rule_terms import ALWAYS, Dear, Scan, Signals, Span, Word
 TITLE_FACTOR = 2.0
 SHOWN_LENGTH = 20
 # What stands further down a long letter is seldom what the letter is about.
-BODY_READ = 360
+BODY_READ = 500
 
 
 class RuleMatch(NamedTuple):
@@ -80,13 +80,13 @@ class RuleBook:
     def _heard(self, scan: Scan) -> dict["_Compiled", _Hits]:
         """The groups worth a look, and the words of theirs that are there; fills the scan."""
         heard: dict[_Compiled, _Hits] = {group: [] for group in self._always}
-        words, signals, title_end = scan.words, ALWAYS, scan.title_end
+        words, signals, title_end, told = scan.words, ALWAYS, scan.title_end, self._told
         for word, start, stop in self._search.find_matches_as_indexes(scan.text, overlapping=True):
             if word in words:
                 words[word].append((start, stop))
                 continue
             words[word] = [(start, stop)]
-            raised, sought, woken = self._told[word]
+            raised, sought, woken = told[word]
             signals |= raised
             for group, in_title, in_body in sought:
                 hit = in_title if start < title_end else in_body

@@ -23,7 +23,7 @@ from analyzers.labelled import HEADS
 from runtime.errors import ConfigError
 from schemas.posts import Owed
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, CARD = "weights.npz", "card.json"
 LARGEST_ARRAYS = 128_000_000
 LARGEST_CARD = 4_000_000

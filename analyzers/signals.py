@@ -51,17 +51,18 @@ class _File:
     groups: dict[str, int]
     scale: float
 
-    def add(self, match: RuleMatch, columns: list[int], values: list[float]) -> None:
+    def add(self, match: RuleMatch, start: int, places: list[int], values: list[float]) -> None:
+        """Into the row that starts at `start`."""
         scale, groups = self.scale, self.groups
         if self.score is not None:
-            columns.append(self.score)
+            places.append(start + self.score)
             values.append(log1p(match.score) * scale)
         if self.found is not None:
-            columns.append(self.found)
+            places.append(start + self.found)
             values.append(scale)
         for name in match.groups:
             if name in groups:
-                columns.append(groups[name])
+                places.append(start + groups[name])
                 values.append(scale)
 
 
@@ -76,16 +77,17 @@ class SignalReader:
     def read(self, readings: Sequence[Reading], matches: Sequence[Matches]) -> Floats:
         """(posts, signals)."""
         forms = [_form(bool(each.title_end), len(each.text)) for each in readings]
-        signals = self._forms[np.array(forms, np.intp)]
-        columns, values, counts = list[int](), list[float](), list[int]()
+        signals = self._forms.take(forms, 0)
+        places: list[int] = []
+        values: list[float] = []
+        start = 0
         for _, each in zip(readings, matches, strict=True):
-            before = len(columns)
             for file, match in zip(self._files, each, strict=True):
                 if match:
-                    file.add(match, columns, values)
-            counts.append(len(columns) - before)
+                    file.add(match, start, places, values)
+            start += signals.shape[1]
         # One by one, setting them would cost more than finding them.
-        signals[np.repeat(np.arange(len(counts)), counts), columns] = values
+        signals.put(places, values)
         return signals
 
 

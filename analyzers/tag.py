@@ -14,6 +14,7 @@ from analyzers.decisions import (
 from analyzers.features import extract
 from analyzers.keywords import RuleBook, RuleMatch
 from analyzers.model_files import ModelError, folder_of, load
+from analyzers.new_rules import Files, deciding
 from analyzers.reading import Reading, read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
@@ -35,7 +36,7 @@ class Tagger:
 
     def __init__(self, config: Config, model: Model | None = None, problem: str = "") -> None:
         named = rule_files(config)
-        files = parse_files(named.values())
+        files: Files = parse_files(named.values())
         words = [word for file in files for word in quoted_words(file)]
         self.rules_version = rules_version(config)
         self.model_version = model.version if model else ""
@@ -43,6 +44,8 @@ class Tagger:
         self._segmenter = Segmenter(
             config.settings.analyze.engine, [*words_to_know(config.units), *words]
         )
+        if model:
+            files = deciding(list(named), files, model.rules)
         self._book = RuleBook(files)
         self._units = UnitFinder(config.units, config.sources, self._segmenter)
         self._topics = [topic.key for topic in config.topics]

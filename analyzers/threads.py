@@ -20,10 +20,10 @@ _VOICE = re.compile(
 
 def continues(post: Post, topics: tuple[str, ...]) -> bool:
     """Whether the post is a reply that only its thread's title gives a topic."""
-    text = _said(post)
-    if not (post.thread_title or "").strip() or len(text) > SHORT:
+    if not (post.thread_title or "").strip():
         return False
-    return not topics or topics[0] in OTHER or _only_voice(text)
+    text = _said(post)
+    return len(text) <= SHORT and (not topics or topics[0] in OTHER or _only_voice(text))
 
 
 def inherited(post: Post, own: Decided, opening: Decided) -> Decided:

@@ -68,8 +68,8 @@ class UnitFinder:
             return ()
         text = reading.text.replace(" ", "") if " " in reading.text else reading.text
         found = self._search.find_matches_as_indexes(text, overlapping=True)
-        # Places alone name no unit: the words need not be cut.
-        if not any(index < len(self._owners) for index, _, _ in found):
+        # Names come first. Places alone name no unit: the words need not be cut.
+        if not found or min(found)[0] >= len(self._owners):
             return ()
         around = Surroundings(text, reading.words, self._segmenter)
         mentions, places = self._read(found, around)

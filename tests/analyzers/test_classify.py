@@ -206,7 +206,9 @@ CARDS: list[tuple[str, Callable[[int], object]]] = [
     ("features", lambda width: {"kinds": KINDS, "buckets": BUCKETS, "signals": ["danger"]}),
     ("classes", lambda width: {"owed": ("question",)}),
     ("thresholds", lambda width: {}),
-    ("thresholds", lambda width: {"thresholds": "none"}),
+    ("thresholds", lambda width: {"short": "none", "long": "none"}),
+    ("thresholds", lambda width: {"short": [0.5] * width}),
+    ("thresholds", lambda width: {"short": [0.5] * width, "long": [0.5]}),
     ("calibration", lambda width: {"slope": [1.0], "shift": [0.0]}),
     ("calibration", lambda width: {"slope": {}, "shift": []}),
     # JSON has no other word for what is no number.

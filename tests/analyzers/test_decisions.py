@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from analyzers.classify import Columns, Model
+from analyzers.classify import LONG, Columns, Model
 from analyzers.decisions import (
-    DECIDES,
     MOST_TOPICS,
     Decided,
     Found,
@@ -16,6 +15,7 @@ from analyzers.decisions import (
     Weighed,
 )
 from analyzers.keywords import RuleMatch
+from analyzers.new_rules import DECIDES
 from schemas.posts import Owed, SourceKind, Why
 from tests.analyzers.rules import post
 
@@ -46,7 +46,8 @@ def model(classes: Mapping[str, tuple[str, ...]]) -> Model:
         bias=ones * 0,
         slope=ones,
         shift=ones * 0,
-        thresholds=ones * np.float32(0.5),
+        thresholds=np.full((2, width), 0.5, np.float32),
+        rules=np.zeros(0, np.uint32),
     )
 
 
@@ -126,6 +127,23 @@ def test_all_topics_past_their_threshold_are_said_the_likeliest_first() -> None:
     many = decide(found(), dict.fromkeys(TOPICS[:4], 0.8) | {"boarding": 0.9})
     assert len(many.topics) == MOST_TOPICS
     assert many.topics[0] == "boarding"
+
+
+def test_long_texts_have_thresholds_of_their_own() -> None:
+    classes = {head: ALL[head] for head in ("topics", "danger")}
+    weighing = model(classes)
+    columns = weighing.columns.slices
+    weighing.thresholds[1, columns["topics"]] = 0.8
+    weighing.thresholds[1, columns["danger"]] = 0.2
+    names = [name for head in classes.values() for name in head]
+    likely = {"fees": 0.9, "exams": 0.6, "danger": 0.3}
+    scored = Weighed([likely.get(name, 0.1) for name in names], WORDS, ROWS)
+    decisions = ModelDecisions(weighing, RULES, TOPICS)
+    letter = post("饭", "很贵" * LONG)
+    short = decisions.decide(found(), scored)
+    long = decisions.decide(Found(letter, {}, {}, None), scored)
+    assert (short.topics, short.danger) == (("fees", "exams"), False)
+    assert (long.topics, long.danger) == (("fees",), True)
 
 
 def test_the_likeliest_topic_is_said_even_below_its_threshold() -> None:

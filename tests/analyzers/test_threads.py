@@ -6,7 +6,7 @@ from time import perf_counter
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzers.decisions import Decided
@@ -167,6 +167,7 @@ def test_what_a_reply_asks_itself_it_keeps() -> None:
     assert own.why[0] in taken.why
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60) | st.none(), st.text(max_size=60))
 def test_any_reply_is_tagged_alike_in_any_company(
     body: str, thread_title: str | None, title: str

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sparse
 
 from analyzers.classify import Model
 from analyzers.labelled import Sample, learnable
 from analyzers.model_files import save
 from analyzers.segment import Segmenter
 from analyzers.tag import Tagger
-from analyzers.train import fit
+from analyzers.train import _set_danger, _telling, fit
 from schemas.posts import Owed, SourceKind
 from tests.analyzers.fitted import EDUCATION, OFFICES, config, model, samples, small
 from tests.analyzers.models import card
@@ -157,3 +158,38 @@ def test_classes_stand_in_the_order_of_the_configuration() -> None:
     assert list(classes) == ["topics", "owed", "danger", "department"]
     assert list(classes["topics"]) == [key for key in order if key in classes["topics"]]
     assert list(classes["owed"]) == [owed.value for owed in Owed if owed.value in classes["owed"]]
+
+
+def test_in_letters_danger_is_said_at_a_lower_score() -> None:
+    """Two of three marks right: too few for a post, enough for a letter."""
+    scores = np.array([2, 1, 0, 2, 1, 0], np.float32)
+    truth = np.array([True, False, True] * 2)
+    long = np.array([False] * 3 + [True] * 3)
+    fitted, column = fit(given_danger(), SMALL), 0
+    _set_danger(fitted, column, (scores, truth), long)
+    odds = np.log(fitted.thresholds[:, column] / (1 - fitted.thresholds[:, column]))
+    least = (odds - fitted.shift[column]) / fitted.slope[column]
+    assert np.allclose(least, [2, 0], atol=0.05)
+    # Where no letters were judged, theirs is that of all posts.
+    _set_danger(fitted, column, (scores, truth), np.zeros(6, np.bool_))
+    assert fitted.thresholds[0, column] == fitted.thresholds[1, column]
+
+
+def given_danger() -> list[Sample]:
+    return [replace(each, topics=None, danger=each.topics == ("fees",)) for each in two_topics(9)]
+
+
+def test_features_that_tell_of_a_class_count_more() -> None:
+    rows = sparse.csr_matrix([[1, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1]], dtype=np.float32)
+    truth, weights = np.array([True, True, False, False]), np.ones(4, np.float32)
+    everywhere, of_it, of_others = _telling(rows, truth, weights, 0.3)
+    assert everywhere < of_it == pytest.approx(of_others)
+    assert np.mean([everywhere, of_it, of_others]) == pytest.approx(1)
+    assert np.allclose(_telling(rows, truth, weights, 0.0), 1)
+
+
+def test_topics_are_calibrated_together() -> None:
+    """Which of two topics is likelier is what their scores say, however rare one of them is."""
+    place = model().columns.slices["topics"]
+    assert len(set(model().slope[place].tolist())) == 1
+    assert len(set(model().shift[place].tolist())) == 1
