@@ -42,17 +42,32 @@ def deciding(names: Sequence[str], files: Files, known: Digests) -> list[list[Gr
     ]
 
 
+def new_words(names: Sequence[str], files: Files, known: Digests) -> tuple[str, ...]:
+    """The terms that `deciding` raises, as they are written."""
+    digests = set(known.tolist())
+    found = {
+        term.text: None
+        for name, file in zip(names, files, strict=True)
+        for group in file
+        for term in _sought(group)
+        if _is_new(name, term, digests)
+    }
+    return tuple(found)
+
+
 def _with_new_deciding(group: Group, name: str, known: Collection[int]) -> Group:
     def weighed(term: Term) -> Term:
-        if not FULL <= term.weight < DECIDES or _digest(name, term) in known:
-            return term
-        return replace(term, weight=DECIDES)
+        return replace(term, weight=DECIDES) if _is_new(name, term, known) else term
 
     return replace(
         group,
         plain=[weighed(term) for term in group.plain],
         required=[tuple(weighed(term) for term in choice) for choice in group.required],
     )
+
+
+def _is_new(name: str, term: Term, known: Collection[int]) -> bool:
+    return FULL <= term.weight < DECIDES and _digest(name, term) not in known
 
 
 def _sought(group: Group) -> Iterator[Term]:

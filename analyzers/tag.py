@@ -14,7 +14,7 @@ from analyzers.decisions import (
 from analyzers.features import extract
 from analyzers.keywords import RuleBook, RuleMatch
 from analyzers.model_files import ModelError, folder_of, load
-from analyzers.new_rules import Files, deciding
+from analyzers.new_rules import Files, deciding, new_words
 from analyzers.reading import Reading, read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
@@ -32,7 +32,8 @@ AT_ONCE = 64
 
 
 class Tagger:
-    """`model` None: the rules alone. `problem`: why a model that is set is not used, or ""."""
+    """`model` None: the rules alone. `problem`: why a model that is set is not used, or "".
+    `new_words`: of the rules, those that the model does not know, so that they decide."""
 
     def __init__(self, config: Config, model: Model | None = None, problem: str = "") -> None:
         named = rule_files(config)
@@ -44,7 +45,9 @@ class Tagger:
         self._segmenter = Segmenter(
             config.settings.analyze.engine, [*words_to_know(config.units), *words]
         )
+        self.new_words: tuple[str, ...] = ()
         if model:
+            self.new_words = new_words(list(named), files, model.rules)
             files = deciding(list(named), files, model.rules)
         self._book = RuleBook(files)
         self._units = UnitFinder(config.units, config.sources, self._segmenter)

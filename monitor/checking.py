@@ -66,7 +66,8 @@ class Asked:
 
 def check(config: Config, asked: Asked) -> int:
     """1 for errors in the rules or bad lines of posts; raises ConfigError when nothing can run."""
-    unusable = load_tagger(config).problem
+    tagger = load_tagger(config)
+    unusable = tagger.problem
     if unusable:
         sys.stderr.write(f"{unusable}\n")
     bad = BadLines(str(asked.recent))
@@ -76,6 +77,8 @@ def check(config: Config, asked: Asked) -> int:
     console = wide_console()
     console.print(_heading(config, levels["error"]))
     console.print(_told_of(posts, asked.recent))
+    if tagger.new_words:
+        console.print(_told_new(tagger.new_words))
     if findings:
         _print_files(console, findings)
         _print_kinds(console, findings, asked.verbose)
@@ -97,6 +100,13 @@ def _told_of(posts: Sequence[Text] | None, file: Path | None) -> str:
     told = f"近期帖子 recent posts: {len(posts)}（{file or '数据库 store'}）"
     few = f"；不足 {FEWEST_POSTS} 帖，不试规则 too few to try the rules on"
     return told + (few if len(posts) < FEWEST_POSTS else "")
+
+
+def _told_new(words: Sequence[str]) -> str:
+    listed = "、".join(words[:FEW]) + ("…" if len(words) > FEW else "")
+    count = len(words)
+    told = f"模型不认识的词 words that the model does not know: {count}（{listed}）"
+    return f"{told}：都由规则说了算，直到重新训练 they decide until `huisheng train` fits it anew"
 
 
 def _print_files(console: Console, findings: Sequence[Finding]) -> None:

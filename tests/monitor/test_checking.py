@@ -39,12 +39,18 @@ def check(where: Path, *options: str) -> Result:
     return huisheng("check", *options, where=where)
 
 
-def test_quiet_rules_are_told_in_two_lines(where: Path) -> None:
+def test_quiet_rules_are_told_in_three_lines(where: Path) -> None:
     done = check(where)
     assert (done.exit_code, done.stderr) == (0, "")
-    heading, posts = done.stdout.splitlines()
+    heading, posts, new = done.stdout.splitlines()
     assert heading == "config: ok — 0 sources, 0 units, 1 topics"
     assert posts.startswith("近期帖子 recent posts: 没有 none")
+    assert new.startswith("模型不认识的词 words that the model does not know: 1（校服）")
+
+
+def test_without_a_model_no_word_is_new_to_it(where: Path) -> None:
+    (where / "config" / "huisheng.toml").write_text('[analyze]\nmodel = "none"\n', "utf-8")
+    assert "模型不认识" not in check(where).stdout
 
 
 def test_an_error_fails_and_is_told_with_its_place_and_remedy(where: Path) -> None:
