@@ -5,7 +5,7 @@ its topic as if nobody had fitted anything. Called when a tagger is made, and by
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,67 +17,81 @@ from analyzers.rule_syntax import Group, Term
 DECIDES = 5.0
 # Lighter ones, and those that count in danger alone, are meant to be weighed.
 FULL = 1.0
+# They stand if nothing else does: no word of theirs pushes out what a post is about.
+LAST = {"topics/not_education", "topics/education_other"}
 
 Files = Sequence[Sequence[Group]]
 Digests = NDArray[np.uint32]
 
 
 def rule_digests(names: Sequence[str], files: Files) -> Digests:
-    """In ascending order; of each term its file, and what it looks for."""
-    told = {
-        _digest(name, term)
-        for name, file in zip(names, files, strict=True)
-        for group in file
-        for term in _sought(group)
-    }
+    """Of all reasons that count in full, in ascending order."""
+    named = zip(names, files, strict=True)
+    told = {_digest(name, *each) for name, file in named for each in _reasons(file)}
     return np.array(sorted(told), np.uint32)
 
 
-def deciding(names: Sequence[str], files: Files, known: Digests) -> list[list[Group]]:
-    """The files, where each new term of full weight has that of one that decides."""
-    digests = set(known.tolist())
-    return [
-        [_with_new_deciding(group, name, digests) for group in file]
-        for name, file in zip(names, files, strict=True)
-    ]
+class Knowledge:
+    """What a model knows: `rules` of `rule_digests`, and the classes of its heads."""
+
+    def __init__(self, rules: Digests, classes: Mapping[str, Sequence[str]]) -> None:
+        self._rules = set(rules.tolist())
+        # Topics that it does not know are left to the rules, and danger is theirs in any case.
+        weighed = {
+            f"{head}/{name}" for head in ("topics", "owed") for name in classes.get(head, ())
+        }
+        self._weighed = weighed - LAST
+
+    def new_words(self, names: Sequence[str], files: Files) -> tuple[str, ...]:
+        """What `deciding` raises, as it is written."""
+        found = {
+            term.text: None
+            for name, file in zip(names, files, strict=True)
+            for group, term in _reasons(file)
+            if self._is_new(name, group, term)
+        }
+        return tuple(found)
+
+    def deciding(self, names: Sequence[str], files: Files) -> list[list[Group]]:
+        """The files, where each new reason of full weight has that of one that decides."""
+        return [
+            [self._with_new_deciding(name, group) for group in file]
+            for name, file in zip(names, files, strict=True)
+        ]
+
+    def _with_new_deciding(self, name: str, group: Group) -> Group:
+        def weighed(term: Term) -> Term:
+            return replace(term, weight=DECIDES) if self._is_new(name, group, term) else term
+
+        if group.plain:
+            return replace(group, plain=[weighed(term) for term in group.plain])
+        required = [tuple(weighed(term) for term in choice) for choice in group.required]
+        return replace(group, required=required)
+
+    def _is_new(self, name: str, group: Group, term: Term) -> bool:
+        if name not in self._weighed or not FULL <= term.weight < DECIDES:
+            return False
+        return _digest(name, group, term) not in self._rules
 
 
-def new_words(names: Sequence[str], files: Files, known: Digests) -> tuple[str, ...]:
-    """The terms that `deciding` raises, as they are written."""
-    digests = set(known.tolist())
-    found = {
-        term.text: None
-        for name, file in zip(names, files, strict=True)
-        for group in file
-        for term in _sought(group)
-        if _is_new(name, term, digests)
-    }
-    return tuple(found)
+def _reasons(file: Sequence[Group]) -> Iterator[tuple[Group, Term]]:
+    """The terms for which a group says what it says: its plain ones, or, without any, those that it
+    requires."""
+    for group in file:
+        for term in group.plain or [term for choice in group.required for term in choice]:
+            if term.weight >= FULL:
+                yield group, term
 
 
-def _with_new_deciding(group: Group, name: str, known: Collection[int]) -> Group:
-    def weighed(term: Term) -> Term:
-        return replace(term, weight=DECIDES) if _is_new(name, term, known) else term
-
-    return replace(
-        group,
-        plain=[weighed(term) for term in group.plain],
-        required=[tuple(weighed(term) for term in choice) for choice in group.required],
-    )
-
-
-def _is_new(name: str, term: Term, known: Collection[int]) -> bool:
-    return FULL <= term.weight < DECIDES and _digest(name, term) not in known
-
-
-def _sought(group: Group) -> Iterator[Term]:
-    yield from group.plain
-    for choice in group.required:
-        yield from choice
-
-
-def _digest(name: str, term: Term) -> int:
+def _digest(name: str, group: Group, term: Term) -> int:
     """32 bits: one new word in some hundred thousand is taken for a known one."""
-    told = "\n".join((name, term.text, str(term.whole), str(term.regex), term.where))
-    content = told.encode("utf-8", "ignore")
+    told = [name, *_told(term)]
+    if not group.plain:
+        # Such a group says something only as a whole.
+        told += sorted("|".join(sorted(each.text for each in choice)) for choice in group.required)
+    content = "\n".join(told).encode("utf-8", "ignore")
     return int.from_bytes(hashlib.blake2b(content, digest_size=4).digest(), "little")
+
+
+def _told(term: Term) -> tuple[str, ...]:
+    return term.text, str(term.whole), str(term.regex), term.where

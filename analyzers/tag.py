@@ -14,7 +14,7 @@ from analyzers.decisions import (
 from analyzers.features import extract
 from analyzers.keywords import RuleBook, RuleMatch
 from analyzers.model_files import ModelError, folder_of, load
-from analyzers.new_rules import Files, deciding, new_words
+from analyzers.new_rules import Files, Knowledge
 from analyzers.reading import Reading, read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
@@ -47,8 +47,9 @@ class Tagger:
         )
         self.new_words: tuple[str, ...] = ()
         if model:
-            self.new_words = new_words(list(named), files, model.rules)
-            files = deciding(list(named), files, model.rules)
+            known = Knowledge(model.rules, model.columns.classes)
+            self.new_words = known.new_words(list(named), files)
+            files = known.deciding(list(named), files)
         self._book = RuleBook(files)
         self._units = UnitFinder(config.units, config.sources, self._segmenter)
         self._topics = [topic.key for topic in config.topics]

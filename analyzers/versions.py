@@ -2,13 +2,16 @@
 
 import hashlib
 
+from analyzers.keywords import BODY_READ
+from analyzers.rule_patterns import TEXT_LENGTH
 from runtime.config import Config
 
 LENGTH = 10
 
 
 def rules_version(config: Config) -> str:
-    """Hex digits over topics, danger, owed, units, the sources' areas and the engine."""
+    """Hex digits over topics, danger, owed, units, the sources' areas, the engine, and how much of
+    a post the rules read."""
     digest = hashlib.blake2b(digest_size=LENGTH // 2)
     files = [*((topic.key, topic.rules) for topic in config.topics)]
     files += [("danger", config.danger), *((file.path, file) for file in config.owed)]
@@ -23,5 +26,5 @@ def rules_version(config: Config) -> str:
         digest.update(f"\0{unit.model_dump_json()}".encode())
     for source in config.sources:
         digest.update(f"\0{source.id} {source.area}".encode())
-    digest.update(config.settings.analyze.engine.encode())
+    digest.update(f"\0{config.settings.analyze.engine} {BODY_READ} {TEXT_LENGTH}".encode())
     return digest.hexdigest()

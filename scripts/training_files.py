@@ -51,7 +51,7 @@ def main() -> None:
     console = Console()
     for name, rows in tables(asked.data, read(LABELS)):
         with (asked.out / name).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
         console.print(f"{asked.out / name}: {len(rows)} rows", soft_wrap=True)

@@ -167,6 +167,7 @@ def test_what_a_reply_asks_itself_it_keeps() -> None:
     assert own.why[0] in taken.why
 
 
+# The first post of all makes the model ready.
 @settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60) | st.none(), st.text(max_size=60))
 def test_any_reply_is_tagged_alike_in_any_company(

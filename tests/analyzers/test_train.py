@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sparse
 
 from analyzers.classify import Model
-from analyzers.labelled import Sample, learnable
+from analyzers.labelled import FEWEST, Sample, learnable
 from analyzers.model_files import save
 from analyzers.segment import Segmenter
 from analyzers.tag import Tagger
@@ -162,17 +162,25 @@ def test_classes_stand_in_the_order_of_the_configuration() -> None:
 
 def test_in_letters_danger_is_said_at_a_lower_score() -> None:
     """Two of three marks right: too few for a post, enough for a letter."""
-    scores = np.array([2, 1, 0, 2, 1, 0], np.float32)
-    truth = np.array([True, False, True] * 2)
-    long = np.array([False] * 3 + [True] * 3)
+    scores = np.repeat(np.array([2, 1, 0, 2, 1, 0], np.float32), FEWEST)
+    truth = np.repeat(np.array([True, False, True] * 2), FEWEST)
+    long = np.repeat([False, True], 3 * FEWEST)
     fitted, column = fit(given_danger(), SMALL), 0
     _set_danger(fitted, column, (scores, truth), long)
     odds = np.log(fitted.thresholds[:, column] / (1 - fitted.thresholds[:, column]))
     least = (odds - fitted.shift[column]) / fitted.slope[column]
     assert np.allclose(least, [2, 0], atol=0.05)
-    # Where no letters were judged, theirs is that of all posts.
-    _set_danger(fitted, column, (scores, truth), np.zeros(6, np.bool_))
-    assert fitted.thresholds[0, column] == fitted.thresholds[1, column]
+
+
+@pytest.mark.parametrize("letters", [0, 1, FEWEST - 1])
+def test_a_few_letters_of_danger_set_no_threshold(letters: int) -> None:
+    """The lowest score of all may be that of the only one."""
+    scores = np.append(np.arange(40, 0, -1), [-9.0] * letters).astype(np.float32)
+    truth = np.append([True] * 20 + [False] * 20, [True] * letters)
+    long = np.append([False] * 40, [True] * letters)
+    fitted = fit(given_danger(), SMALL)
+    _set_danger(fitted, 0, (scores, truth), long)
+    assert fitted.thresholds[0, 0] == fitted.thresholds[1, 0]
 
 
 def given_danger() -> list[Sample]:
