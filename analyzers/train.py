@@ -44,7 +44,7 @@ TELLING = {"topics": 0.3, "owed": 0.3, "danger": 0.0, "department": 0.3}
 # Of what was seen in no post of a class: as if a tenth of one had it.
 UNSEEN = 0.1
 # In doubt an answer is owed, and a post is about a school: who is passed over is not heard.
-LEAN = {"mention": 0.2, "not_education": 0.1}
+LEAN = {"mention": 0.1, "not_education": 0.1}
 # A class is said from this score on, in short texts and in long ones: in a letter a second topic is
 # more often wrong than missed.
 LEAST_SCORE = {"topics": (0.0, 0.3)}
