@@ -54,7 +54,7 @@ WITHOUT_SIGNALS = {"department"}
 # favour those of which little is known.
 TOGETHER = {"topics", "owed", "department"}
 # Danger missed costs more than danger marked in vain, as long as most marks are right; in a letter,
-# which tells it in half a sentence, as long as more than half are.
+# which tells it in half a sentence, as long as two of three are.
 DANGER_PRECISION = (0.8, 0.65)
 CALIBRATION_FOLDS = 3
 TINY = 1e-12
