@@ -20,7 +20,7 @@ from schemas.matters import (
     NotifyReason,
     Tier,
 )
-from schemas.windows import WindowCounts
+from schemas.windows import DAY, WindowCounts
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -150,7 +150,7 @@ def _is_new(seen_at: datetime, cleared_at: datetime | None) -> bool:
 def _evaluate_open(matter: Matter, moment: Moment, levels: Levels) -> Decision:
     standing = _standing(matter, moment, levels)
     watched = moment.coverage >= levels.rules.leaving.coverage
-    if not moment.counts.active and watched:
+    if not moment.counts.active and watched and not _fresh(matter, moment):
         return _close(matter, moment)
     if standing.tier > matter.tier:
         return _change(matter, moment, levels, EventKind.RAISED, standing)
@@ -166,6 +166,12 @@ def _evaluate_open(matter: Matter, moment: Moment, levels: Levels) -> Decision:
         below = replace(standing, reason=NotifyReason.BELOW_LEVEL)
         return _change(matter, moment, levels, EventKind.LOWERED, below)
     return matter, None
+
+
+def _fresh(matter: Matter, moment: Moment) -> bool:
+    """Whether it was opened, or met danger or news, less than a day ago, be they late as may be."""
+    met = (matter.opened_at, matter.danger_at, matter.news_at)
+    return any(at and moment.at - at < DAY for at in met)
 
 
 def _latch_was_lifted(matter: Matter) -> bool:

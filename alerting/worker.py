@@ -21,14 +21,15 @@ from runtime.health import HealthBoard
 from runtime.logs import Outage, logger
 from runtime.metrics import Metrics
 from schemas.matters import Action, Matter, MatterKey, Tier
-from schemas.windows import DAY, EMPTY, WindowProvider
-from storage.counts import EPOCH, freeze, mark, recount, set_mark
+from schemas.windows import DAY, EMPTY
+from storage.counts import EPOCH, OVERLAP, freeze, mark, recount, set_mark, store_time
 from storage.leadership import Deposed, Lead, take_lead
 from storage.matter_windows import MatterWindow, save_windows
 from storage.matters import actions_of, insert_events, load_matters, save_matters
 from storage.polls import coverage
 from storage.posts import drop_before
 from storage.store import Store
+from storage.windows import SqlWindows
 
 STAGE = "alert"
 MINUTE = timedelta(minutes=1)
@@ -36,6 +37,9 @@ RETENTION_PAUSE = timedelta(hours=1)
 # The last minute that was decided, by whichever alerter; a clock that is further behind it than
 # machines differ was set back.
 DECIDED = "decided"
+# The store's time at the last decision whose events are written. Danger that came in after it has
+# warned nobody, however long nobody decided.
+HEARD = "heard"
 BEHIND = timedelta(minutes=10)
 
 
@@ -44,7 +48,7 @@ class AlerterParts:
     config: Config
     store: Store
     leadership: Leadership
-    windows: WindowProvider
+    windows: SqlWindows
     outbox: Outbox
     clock: Clock
     board: HealthBoard
@@ -58,6 +62,7 @@ class _Term:
     lead: Lead
     matters: dict[MatterKey, Matter]
     decided: datetime
+    heard: datetime
 
 
 class Alerter:
@@ -112,7 +117,12 @@ class Alerter:
         found.sort(key=lambda matter: matter.opened_at)
         self.parts.metrics.terms.inc()
         self.log.info("leads", term=lead.number, matters=len(found))
-        return _Term(lead, {matter.key: matter for matter in found}, mark(lead, DECIDED))
+        heard = mark(lead, HEARD)
+        if heard == EPOCH:
+            heard = store_time(lead)
+            set_mark(lead, HEARD, heard)
+        matters = {matter.key: matter for matter in found}
+        return _Term(lead, matters, mark(lead, DECIDED), heard)
 
     def _stand_by(self, notice: str) -> None:
         self.parts.metrics.open_matters.clear()
@@ -142,7 +152,8 @@ class Alerter:
         set_mark(term.lead, DECIDED, at)
         term.decided = at
         with self.parts.metrics.query_seconds.labels("windows").time():
-            counts = self.parts.windows.counts(at)
+            begun = store_time(term.lead)
+            counts = self.parts.windows.counts(at, min(term.heard, begun) - OVERLAP)
         watched = coverage(self.parts.store, self.parts.config.sources, at, DAY)
         keys = set(counts) | {key for key, matter in term.matters.items() if matter.open}
         moments = [Moment(key, at, counts.get(key, EMPTY), watched) for key in keys]
@@ -150,6 +161,8 @@ class Alerter:
         told = [(change.event, change.matter) for change in changes if change.event]
         insert_events(term.lead, told)
         save_matters(term.lead, [change.matter for change in changes])
+        set_mark(term.lead, HEARD, begun)
+        term.heard = begun
         term.matters.update((change.matter.key, change.matter) for change in changes)
         standing = (matter_window(term.matters, moment) for moment in moments)
         save_windows(term.lead, [found for found in standing if found])

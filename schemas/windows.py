@@ -11,6 +11,8 @@ DAY = timedelta(hours=24)
 RECENT = timedelta(hours=6)
 BEFORE = timedelta(hours=12)
 QUIET = timedelta(hours=48)
+# What is stored later than this after it was seen is history.
+LATEST = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class WindowCounts:
 
     `openers`: when the latest concerns counted whose first topic this is, newest first. `news`,
     `news_concern`, `danger`: when a post of that sort was last seen in (t-24h, t], no later than
-    48 h after it counts, whose first topic this is. `active`: one of these, or a concern, news or
-    danger post in (t-48h, t]. Notices count nowhere.
+    48 h after it counts, whose first topic this is; the running alerter also takes those that were
+    stored since its last decision, up to LATEST after they were seen. `active`: one of these, or a
+    concern, news or danger post in (t-48h, t]. Notices count nowhere.
     """
 
     day: Span

@@ -71,7 +71,7 @@ def recount(writer: Writer) -> int:
     """Rewrite the hours of posts stored or tagged again since the last call; returns how many."""
     frozen = mark(writer, "frozen")
     since = mark(writer, "counted")
-    ((now,),) = writer.rows(NOW)
+    now = store_time(writer)
     if since > now:
         since = EPOCH  # the server's clock went back: what was stored meanwhile is not known
     found = writer.rows(CHANGED, {"since": max(EPOCH, since - OVERLAP), "frozen": frozen})
@@ -93,6 +93,11 @@ def trend(store: Store, topic: str, unit: str, span: tuple[datetime, datetime]) 
     since, until = span
     params = {"since": since, "until": until, "unit": unit, "topic": topic}
     return store.rows(TREND, params)
+
+
+def store_time(writer: Writer) -> datetime:
+    now: datetime = writer.rows(NOW)[0][0]
+    return now
 
 
 def mark(writer: Writer, name: str) -> datetime:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from schemas.matters import MatterKey
-from schemas.windows import EMPTY, Span, WindowCounts, WindowRules
+from schemas.windows import EMPTY, LATEST, Span, WindowCounts, WindowRules
 from storage.store import WINDOW_LIMITS, Params, Row, Store
 
 POSTS = """
@@ -42,22 +42,42 @@ GROUP BY topic, unit
 """
 
 # Posts that alone can open or lift a matter. One that is found late still does, within 48 h.
-MARKS = """
+MARK = """
 SELECT
     category, arrayJoin(if(empty(units), [''], arrayDistinct(units))) AS unit,
     maxIf(seen_at, source_kind = 'news'),
     maxIf(seen_at, source_kind = 'news' AND (danger OR owed IN ('complaint', 'claim_to_verify'))),
     maxIf(seen_at, danger)
 FROM posts FINAL
-WHERE toStartOfHour(counted_at) >= toStartOfHour({at:DateTime64(3)} - INTERVAL 72 HOUR)
-    AND counted_at <= {at:DateTime64(3)}
-    AND seen_at > {at:DateTime64(3)} - INTERVAL 24 HOUR
+WHERE counted_at <= {at:DateTime64(3)}
     AND seen_at <= {at:DateTime64(3)}
     AND seen_at - INTERVAL 48 HOUR < counted_at
     AND source_kind != 'notice' AND (danger OR source_kind = 'news')
     AND category != '' AND category NOT IN {silent:Array(String)}
+    AND %s
 GROUP BY category, unit
 """
+MARKS = (
+    MARK
+    % """
+    toStartOfHour(counted_at) >= toStartOfHour({at:DateTime64(3)} - INTERVAL 72 HOUR)
+    AND seen_at > {at:DateTime64(3)} - INTERVAL 24 HOUR
+"""
+)
+# Those that were seen longer ago, but have come into the store since the last decision. What counts
+# from the very time it was seen is a new source's history, or can't be told from it.
+LATE_MARKS = (
+    MARK
+    % """
+    (toStartOfHour(counted_at), source, id) IN
+    (
+        SELECT toStartOfHour(counted_at), source, id FROM posts
+        WHERE inserted_at > {heard:DateTime64(3)} AND (danger OR source_kind = 'news')
+            AND seen_at > {latest:DateTime64(3)} AND seen_at > counted_at
+            AND seen_at <= {at:DateTime64(3)} - INTERVAL 24 HOUR
+    )
+"""
+)
 
 # A post's gain: the latest known number less the one known at the window's start, and less the
 # replies that are stored as posts themselves (those of its thread that came after it).
@@ -125,20 +145,27 @@ HAVING sum(day_gain) + sum(recent_gain) + sum(before_gain) + sum(views_gain) > 0
 """
 
 NEVER_SEEN = datetime.fromtimestamp(0, UTC)
+ByMatter = dict[MatterKey, Row]
 Marks = tuple[datetime | None, datetime | None, datetime | None]
 
 
 class SqlWindows:
-    """The WindowProvider of the running alerter."""
+    """The WindowProvider of the running alerter; `heard` of its counts is a time of the store."""
 
     def __init__(self, store: Store, rules: WindowRules) -> None:
         self.store, self.rules = store, rules
 
-    def counts(self, at: datetime) -> Mapping[MatterKey, WindowCounts]:
+    def counts(
+        self, at: datetime, heard: datetime | None = None
+    ) -> Mapping[MatterKey, WindowCounts]:
+        """As of `at`, and what of danger and news was stored after `heard`, however long unseen."""
         silent = sorted(self.rules.silent_topics)
         params = {"at": at, "openers": self.rules.openers, "silent": silent}
         posts = self._by_matter(POSTS, params)
         marks = self._by_matter(MARKS, params)
+        if heard:
+            late = {**params, "heard": heard, "latest": at - LATEST}
+            marks = _later(marks, self._by_matter(LATE_MARKS, late))
         gains = self._by_matter(GAINS, params)
         counted = {
             key: _counts(posts.get(key), marks.get(key), gains.get(key))
@@ -146,11 +173,18 @@ class SqlWindows:
         }
         return {key: counts for key, counts in counted.items() if counts != EMPTY}
 
-    def _by_matter(self, sql: str, params: Params) -> dict[MatterKey, Row]:
+    def _by_matter(self, sql: str, params: Params) -> ByMatter:
         return {
             MatterKey(row[0], row[1]): row[2:]
             for row in self.store.rows(sql, params, WINDOW_LIMITS)
         }
+
+
+def _later(some: ByMatter, others: ByMatter) -> ByMatter:
+    """Of each sort of mark the later time."""
+    both = some.keys() & others.keys()
+    merged = {key: tuple(map(max, some[key], others[key])) for key in both}
+    return {**some, **others, **merged}
 
 
 def _counts(posts: Row | None, marks: Row | None, gains: Row | None) -> WindowCounts:

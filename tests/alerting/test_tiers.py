@@ -199,6 +199,22 @@ def test_no_lowering_and_no_closing_while_too_little_was_watched() -> None:
     assert tick(low, counts(0), at, coverage=0.89)[1] is None
 
 
+LATE = START + minutes(60 * HOUR)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(matter(), opened_at=LATE),
+        matter(Tier.GRAVE, danger_at=LATE),
+        matter(Tier.MAJOR, news_at=LATE),
+    ],
+)
+def test_what_was_met_late_is_not_closed_within_a_day(found: Matter) -> None:
+    assert tick(found, counts(0), LATE + minutes(24 * HOUR - 1))[1] is None
+    assert event(found, counts(0), LATE + minutes(24 * HOUR)).kind is EventKind.CLOSED
+
+
 def test_a_quiet_matter_closes_at_the_tier_it_had_and_its_clock_ends() -> None:
     open_matter = matter(Tier.GRAVE, danger_at=START, report_by=START)
     closed, told = tick(open_matter, counts(0), START + minutes(48 * HOUR))

@@ -20,7 +20,8 @@ from runtime.settings import SHIPPED, load_config
 from schemas.matters import Action, ActionKind, EventKind, MatterKey, NotifyReason, Tier
 from schemas.posts import SourceKind
 from schemas.windows import WindowRules
-from storage.counts import trend
+from storage.counts import set_mark, trend
+from storage.leadership import take_lead
 from storage.matters import events_since, insert_action
 from storage.migrate import migrate
 from storage.posts import insert_posts
@@ -174,6 +175,42 @@ def test_history_counts_but_warns_of_nothing(office: Office) -> None:
     assert events_since(office.store, old) == []
     hours = trend(office.store, "food_safety", "", (old - minutes(60), START))
     assert [row[1] for row in hours] == [9]
+
+
+def test_danger_that_came_in_before_an_outage_warns_after_it(office: Office) -> None:
+    office.alerter().run_once()
+    at = office.clock.now()
+    seen = tagged(raw_post("1", at, seen_at=at + minutes(1)), danger=True)
+    insert_posts(office.store, [seen])
+    office.clock.advance(minutes(3 * 24 * 60))
+    alerter = office.alerter()
+    alerter.run_once()
+    office.clock.advance(minutes(24 * 60 - 1))
+    alerter.run_once()
+    assert office.events() == [(EventKind.OPENED, Tier.GRAVE)]
+
+
+def test_danger_that_is_tagged_days_after_it_was_seen_still_warns(office: Office) -> None:
+    at = office.clock.now()
+    alerter = office.alerter()
+    for _ in range(3):
+        alerter.run_once()
+        office.clock.advance(minutes(24 * 60))
+    found = tagged(raw_post("1", at, seen_at=at + minutes(1)), danger=True)
+    insert_posts(office.store, [found])
+    alerter.run_once()
+    assert office.events() == [(EventKind.OPENED, Tier.GRAVE)]
+
+
+def test_what_a_crash_cut_off_is_decided_by_the_next_alerter(office: Office) -> None:
+    office.alerter().run_once()
+    at = office.clock.now()
+    insert_posts(office.store, [tagged(raw_post("1", at, seen_at=at + minutes(1)), danger=True)])
+    office.clock.advance(minutes(1))
+    set_mark(take_lead(office.store), "decided", office.clock.now())  # and no more of the minute
+    office.clock.advance(minutes(2 * 24 * 60))
+    office.alerter().run_once()
+    assert office.events() == [(EventKind.OPENED, Tier.GRAVE)]
 
 
 class SlowToDelete(Store):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from alerting.windows import MemoryWindows
 from schemas.matters import MatterKey
 from schemas.posts import Engagement, Owed, RawPost, SourceKind, TaggedPost
-from schemas.windows import WindowCounts, WindowRules
+from schemas.windows import EMPTY, WindowCounts, WindowRules
+from storage.counts import store_time
 from storage.posts import insert_engagement, insert_posts
 from storage.store import Store
 from storage.windows import SqlWindows
@@ -64,15 +65,15 @@ class Sql:
         return SqlWindows(self.store, RULES).counts(at)
 
 
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("chdb"),
-        pytest.param(
-            "clickhouse", marks=[pytest.mark.clickhouse, pytest.mark.xdist_group("clickhouse")]
-        ),
-    ]
-)
+STORES = [
+    pytest.param("chdb"),
+    pytest.param(
+        "clickhouse", marks=[pytest.mark.clickhouse, pytest.mark.xdist_group("clickhouse")]
+    ),
+]
+
+
+@pytest.fixture(params=["memory", *STORES])
 def provider(request: pytest.FixtureRequest) -> Memory | Sql:
     if request.param == "memory":
         return Memory()
@@ -208,6 +209,22 @@ def test_danger_that_is_found_late_still_opens_for_a_day(provider: Provider) -> 
 def test_danger_that_is_found_after_two_days_is_history(provider: Provider) -> None:
     found = tagged(raw_post("1", seen_at=START + minutes(48 * HOUR)), danger=True)
     assert FOOD not in provider.counts(Stream([found]), START + minutes(48 * HOUR))
+
+
+@pytest.mark.parametrize("provider", STORES, indirect=True)
+def test_danger_that_was_stored_since_the_last_decision_counts(provider: Sql) -> None:
+    provider.counts(Stream([]), START)
+    seen = START + minutes(1)
+    dated = tagged(raw_post("1", seen_at=seen), danger=True)
+    report = raw_post("2", seen_at=seen, source_kind=SourceKind.NEWS)
+    history = tagged(raw_post("3", START + minutes(2)), danger=True, topics=("fees",))
+    insert_posts(provider.store, [dated, tagged(report), history])
+    windows, before = SqlWindows(provider.store, RULES), store_time(provider.store)
+    for days, found in ((2, seen), (7, seen), (8, None)):
+        late = windows.counts(START + minutes(days * 24 * HOUR), before - minutes(1))
+        assert late.get(FOOD, EMPTY).danger == late.get(FOOD, EMPTY).news_concern == found
+        assert late.get(MatterKey("fees", ""), EMPTY).danger is None
+    assert FOOD not in windows.counts(START + minutes(2 * 24 * HOUR), before + minutes(1))
 
 
 def test_a_post_stored_twice_is_stored_once(chdb_store: Store) -> None:
