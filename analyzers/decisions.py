@@ -19,6 +19,9 @@ MOST_TOPICS = 3
 # A topic whose score is a smaller share of the first one's is a passing word.
 CENTRAL_SHARE = 0.5
 MOST_WORDS = 8
+# Of danger it is believed from this probability on that it has nothing to do with a school: to miss
+# one that has is worse than three that had not.
+ELSEWHERE = 0.75
 # Danger by rules alone takes a rule of this weight: lighter ones, however many, are hints for the
 # classifier.
 DANGER_WEIGHT = 1.0
@@ -160,8 +163,9 @@ class ModelDecisions:
     def _add_topics(self, decided: Decided, found: Found, scored: Weighed) -> None:
         ranked = self._ranked(found, scored)
         if ranked[0] == NOT_EDUCATION:
-            # It forms no matter: danger that the rules can place is not left without one.
-            ranked = (self._placed(found) if decided.danger else []) or ranked[:1]
+            # It forms no matter: danger that may be ours is not left without one.
+            doubted = decided.danger and self._may_be_ours(found, scored)
+            ranked = [self._likeliest_of_ours(scored)] if doubted else ranked[:1]
         about = [key for key in ranked if key != NOT_EDUCATION][:MOST_TOPICS]
         decided.topics = tuple(about or ranked[:1])
         for key in decided.topics:
@@ -193,11 +197,16 @@ class ModelDecisions:
         certain = match is not None and match.heaviest >= DECIDES
         return (1.0 if column is None else scored.probabilities[column]) + certain
 
-    def _placed(self, found: Found) -> list[str]:
-        """The rules' topics, if they name any but that it is none of ours."""
+    def _may_be_ours(self, found: Found, scored: Weighed) -> bool:
+        """Whether the rules see any other topic, and the classifier is not sure of this one."""
         by_rules = self._rules.topics(found, self._rules.danger(found) is not None)
-        placed = [key for key, _ in by_rules]
-        return [] if placed == [NOT_EDUCATION] else placed
+        seen = any(key != NOT_EDUCATION for key, _ in by_rules)
+        return seen and self._rank(NOT_EDUCATION, found, scored) < ELSEWHERE
+
+    def _likeliest_of_ours(self, scored: Weighed) -> str:
+        ours = [key for key in self._keys if key != NOT_EDUCATION]
+        likely = {key: scored.probabilities[self._topics[key]] for key in ours}
+        return max(likely, key=lambda key: likely[key], default=NOT_EDUCATION)
 
     def _add_owed(self, decided: Decided, found: Found, scored: Weighed) -> None:
         heaviest = max(found.owed.items(), key=lambda each: each[1].heaviest, default=None)

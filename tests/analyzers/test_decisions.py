@@ -7,6 +7,7 @@ import pytest
 
 from analyzers.classify import LONG, Columns, Model
 from analyzers.decisions import (
+    ELSEWHERE,
     MOST_TOPICS,
     Decided,
     Found,
@@ -157,14 +158,18 @@ def test_not_education_stands_alone_or_not_at_all() -> None:
     assert decide(found(), three).topics == ("fees", "exams", "boarding")
 
 
-def test_danger_that_the_rules_can_place_is_not_left_without_a_matter() -> None:
-    elsewhere = {"not_education": 0.99, "danger": 0.9}
+def test_danger_that_may_be_ours_is_not_left_without_a_matter() -> None:
+    doubted = {"not_education": ELSEWHERE - 0.01, "fees": 0.2, "exams": 0.1, "danger": 0.9}
     passing = {"fees": match(0.0), "not_education": match(3)}
-    decided = decide(found(passing, danger=match(1)), elsewhere)
+    decided = decide(found(passing, danger=match(1)), doubted)
     assert decided.topics == ("fees",)
     assert ("rule", ("词",), None) in whys(decided, "fees")
-    assert decide(found(passing), {"not_education": 0.99}).topics == ("not_education",)
-    assert decide(found(danger=match(1)), elsewhere).topics == ("not_education",)
+    assert decide(found(passing), {**doubted, "danger": 0.1}).topics == ("not_education",)
+    assert decide(found(danger=match(1)), doubted).topics == ("not_education",)
+    elsewhere = {**doubted, "not_education": ELSEWHERE}
+    assert decide(found(passing, danger=match(1)), elsewhere).topics == ("not_education",)
+    certain = {**passing, "not_education": match(DECIDES)}
+    assert decide(found(certain, danger=match(1)), doubted).topics == ("not_education",)
 
 
 def test_a_heavy_rule_decides_topics_owed_and_danger_against_the_model() -> None:
