@@ -23,6 +23,8 @@ MOST_WORDS = 4
 # Posts, and letters: a text of so many characters is long.
 FORMS = ("short", "long")
 LONG = 120
+# The heads that tell the topics of a form: letters say at length what posts say in a word.
+TOPICS = ("topics", "topics_long")
 # 1 + ln(count), for as many signs as are read of a post, and more.
 _TIMES = (1 + np.log(np.arange(2 * (TITLE_READ + BODY_READ)).clip(1))).astype(np.float32)
 # As arrays: with a single post, numpy takes longer to make one of a number than to reckon with it.
@@ -223,6 +225,9 @@ def _wrong(model: Model, features: Mapping[str, Any]) -> str:
     rows, columns, signals = len(model.buckets), len(model.columns), len(model.signals)
     if (features["kinds"], features["buckets"]) != (KINDS, BUCKETS):
         return "made for other features"
+    short, long = (model.columns.classes.get(head) for head in TOPICS)
+    if long is not None and long != short:
+        return f"{TOPICS[1]} names other classes than {TOPICS[0]}"
     shapes = {
         "idf": (rows,),
         "weights": (rows, columns),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from analyzers.classify import Model, Rows, Scores, is_long, strongest
+from analyzers.classify import TOPICS, Model, Rows, Scores, is_long, strongest
 from analyzers.keywords import RuleMatch
 from analyzers.new_rules import DECIDES
 from schemas.posts import Owed, Post, SourceKind, Why
@@ -117,20 +117,27 @@ class ModelDecisions:
         self._model, self._rules = model, rules
         slices, self._classes = model.columns.slices, model.columns.classes
         self._places = {head: (place.start, place.stop) for head, place in slices.items()}
-        known = enumerate(self._classes.get("topics", ()), self._places.get("topics", (0, 0))[0])
-        self._topics = {key: column for column, key in known if key in topics}
-        self._keys = tuple(self._topics)
         # Of short texts, and of long ones.
+        short, long = (self._columns(head, topics) for head in TOPICS)
+        self._topics = (short, long or short)
+        self._keys = tuple(short)
         self._thresholds: list[list[float]] = model.thresholds.tolist()
-        columns = self._topics.values()
-        self._least = [[each[column] for column in columns] for each in self._thresholds]
+        self._least = [
+            [least[column] for column in columns.values()]
+            for least, columns in zip(self._thresholds, self._topics, strict=True)
+        ]
+
+    def _columns(self, head: str, topics: Collection[str]) -> dict[str, int]:
+        start = self._places.get(head, (0, 0))[0]
+        known = enumerate(self._classes.get(head, ()), start)
+        return {key: column for column, key in known if key in topics}
 
     def decide(self, found: Found, scored: Weighed) -> Decided:
         if not scored.words:
             return self._rules.decide(found)
         decided = Decided()
         self._add_danger(decided, found, scored)
-        if self._topics:
+        if self._keys:
             self._add_topics(decided, found, scored)
         else:
             by_rules = self._rules.topics(found, self._rules.danger(found) is not None)
@@ -165,24 +172,26 @@ class ModelDecisions:
         if ranked[0] == NOT_EDUCATION:
             # It forms no matter: danger that may be ours is not left without one.
             doubted = decided.danger and self._may_be_ours(found, scored)
-            ranked = [self._likeliest_of_ours(scored)] if doubted else ranked[:1]
+            ranked = [self._likeliest_of_ours(found, scored)] if doubted else ranked[:1]
         about = [key for key in ranked if key != NOT_EDUCATION][:MOST_TOPICS]
         decided.topics = tuple(about or ranked[:1])
+        columns = self._topics[found.is_long]
         for key in decided.topics:
             if match := found.topics.get(key):
                 decided.why.append(rule_why(key, match))
-            if key in self._topics:
-                decided.why.append(self._why(key, self._topics[key], scored, match))
+            if key in columns:
+                decided.why.append(self._why(key, columns[key], scored, match))
 
     def _ranked(self, found: Found, scored: Weighed) -> list[str]:
         """All topics that are said, the likeliest first; between equals the rules' come first."""
         said: list[str] = []
-        if not self._topics.keys() >= found.topics.keys():
+        columns = self._topics[found.is_long]
+        if not columns.keys() >= found.topics.keys():
             by_rules = self._rules.topics(found, self._rules.danger(found) is not None)
-            said += [key for key, _ in by_rules if key not in self._topics]
+            said += [key for key, _ in by_rules if key not in columns]
         said += [key for key, match in found.topics.items() if match.heaviest >= DECIDES]
-        scores = [scored.probabilities[column] for column in self._topics.values()]
-        likely = zip(self._topics, scores, self._least[found.is_long], strict=True)
+        scores = [scored.probabilities[column] for column in columns.values()]
+        likely = zip(columns, scores, self._least[found.is_long], strict=True)
         said += [key for key, score, least in likely if score >= least]
         said.append(self._keys[scores.index(max(scores))])
         if len(said) == 1:
@@ -193,7 +202,7 @@ class ModelDecisions:
 
     def _rank(self, key: str, found: Found, scored: Weighed) -> float:
         """First is what the classifier does not know, or the rules are certain of."""
-        match, column = found.topics.get(key), self._topics.get(key)
+        match, column = found.topics.get(key), self._topics[found.is_long].get(key)
         certain = match is not None and match.heaviest >= DECIDES
         return (1.0 if column is None else scored.probabilities[column]) + certain
 
@@ -203,9 +212,9 @@ class ModelDecisions:
         seen = any(key != NOT_EDUCATION for key, _ in by_rules)
         return seen and self._rank(NOT_EDUCATION, found, scored) < ELSEWHERE
 
-    def _likeliest_of_ours(self, scored: Weighed) -> str:
-        ours = [key for key in self._keys if key != NOT_EDUCATION]
-        likely = {key: scored.probabilities[self._topics[key]] for key in ours}
+    def _likeliest_of_ours(self, found: Found, scored: Weighed) -> str:
+        columns = self._topics[found.is_long].items()
+        likely = {key: scored.probabilities[at] for key, at in columns if key != NOT_EDUCATION}
         return max(likely, key=lambda key: likely[key], default=NOT_EDUCATION)
 
     def _add_owed(self, decided: Decided, found: Found, scored: Weighed) -> None:

@@ -5,6 +5,7 @@ that it was not fitted on. Called by `huisheng train` and `huisheng evaluate`.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from analyzers.classify import Columns, Floats, Model, is_long
+from analyzers.classify import TOPICS, Columns, Floats, Model, is_long
 from analyzers.features import BITS, BUCKETS, extract
 from analyzers.folds import folds
 from analyzers.keywords import RuleBook
@@ -34,29 +35,32 @@ from schemas.posts import Owed
 KIND_WEIGHTS = (1.0, 0.5, 0.8, 0.7, 0.5, 0.6, 0.7, 0.4)
 # A feature that fewer posts hold tells nothing, nor one that a smaller share of them holds.
 FEWEST_POSTS, LEAST_SHARE = 4, 1 / 3500
-STRENGTH = {"topics": 0.25, "owed": 1.0, "danger": 0.7, "department": 1.0}
+# Topics of long texts may be told by more features: these hold more.
+STRENGTH = {"topics": 0.15, "topics_long": 1.0, "owed": 1.0, "danger": 0.7, "department": 1.0}
 # How much more a rare class weighs: 1 as much as all others together, 0.5 the root of that, which
 # keeps both letters, where nearly all complain, and posts, where hardly any does.
-RARITY = {"topics": 1.0, "owed": 0.5, "danger": 0.5, "department": 1.0}
+RARITY = {"topics": 1.0, "topics_long": 1.0, "owed": 0.5, "danger": 0.5, "department": 1.0}
 # How much a feature counts by what it tells of the class (NB-SVM of Wang and Manning, 2012), next
 # to counting as it stands. So few posts tell of danger that chance would be told instead.
-TELLING = {"topics": 0.3, "owed": 0.3, "danger": 0.0, "department": 0.3}
+TELLING = {"topics": 0.3, "topics_long": 0.5, "owed": 0.3, "danger": 0.0, "department": 0.3}
 # Of what was seen in no post of a class: as if a tenth of one had it.
 UNSEEN = 0.1
 # In doubt an answer is owed, and a post is about a school: who is passed over is not heard.
 LEAN = {"mention": 0.1, "not_education": 0.1}
 # A class is said from this score on, in short texts and in long ones: in a letter a second topic is
 # more often wrong than missed.
-LEAST_SCORE = {"topics": (0.0, 0.3)}
+LEAST_SCORE = {"topics": (0.0, 0.3), "topics_long": (0.3, 0.3)}
 # The rules say nothing of departments.
 WITHOUT_SIGNALS = {"department"}
 # The classes of these stand against each other, by the highest score: a sigmoid for each would
 # favour those of which little is known.
-TOGETHER = {"topics", "owed", "department"}
+TOGETHER = {"topics", "topics_long", "owed", "department"}
 # Danger missed costs more than danger marked in vain, as long as most marks are right; in a letter,
-# which tells it in half a sentence, as long as two of three are.
-DANGER_PRECISION = (0.8, 0.65)
+# which tells it in half a sentence, as long as every second is.
+DANGER_PRECISION = (0.8, 0.55)
 CALIBRATION_FOLDS = 3
+# With fewer posts, or fewer letters, both are read alike.
+FEWEST_OF_FORM = 100
 TINY = 1e-12
 # Of scores that tell nothing: every probability is about the share of the class.
 FLATTEST = 1e-3
@@ -157,7 +161,7 @@ def estimator(head: str, truth: NDArray[np.bool_]) -> LinearSVC:
 def _fit_head(
     model: Model, head: str, place: slice, inputs: Matrix, samples: Sequence[Sample]
 ) -> None:
-    judged = [index for index, sample in enumerate(samples) if sample.labels(head) is not None]
+    judged = [index for index, sample in enumerate(samples) if _labels(sample, head) is not None]
     rows, known = inputs[judged], len(model.buckets)
     used = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
     used = used[used < known] if head in WITHOUT_SIGNALS else used
@@ -166,7 +170,7 @@ def _fit_head(
     for column, name in zip(
         range(place.start, place.stop), model.columns.classes[head], strict=True
     ):
-        truth = np.array([name in (samples[index].labels(head) or ()) for index in judged])
+        truth = np.array([name in (_labels(samples[index], head) or ()) for index in judged])
         if not truth.any() or truth.all():
             model.bias[column] = 1.0 if truth.all() and len(truth) else -1.0
             continue
@@ -210,9 +214,10 @@ def _calibrated(model: Model, material: Material, columns: Columns, told: Told) 
         told((fold + 2) / (CALIBRATION_FOLDS + 1))
     for head, place in columns.slices.items():
         column_of = range(place.start, place.stop)
+        told_by = _told_by(material.samples, head, columns)
         judged = [
-            _judged(material.samples, head, name, scores[:, column])
-            for name, column in zip(columns.classes[head], column_of, strict=True)
+            _judged([material.samples[index] for index in told_by], head, name, of_class)
+            for name, of_class in zip(columns.classes[head], scores[told_by, place].T, strict=True)
         ]
         pooled = [_together(judged)] if head in TOGETHER else judged
         sigmoids = [_sigmoid(*each) for each in pooled] * (len(judged) // len(pooled))
@@ -227,9 +232,19 @@ def _calibrated(model: Model, material: Material, columns: Columns, told: Told) 
 Judged = tuple[Floats, NDArray[np.bool_]]
 
 
+def _told_by(samples: Sequence[Sample], head: str, columns: Columns) -> list[int]:
+    """Which samples a head is calibrated on: of topics those of its form, if forms stand apart."""
+    if head not in TOPICS or TOPICS[1] not in columns.classes:
+        return list(range(len(samples)))
+    is_of = head == TOPICS[1]
+    return [
+        index for index, sample in enumerate(samples) if is_long(sample.title, sample.body) == is_of
+    ]
+
+
 def _judged(samples: Sequence[Sample], head: str, name: str, scores: Floats) -> Judged:
-    judged = [index for index, sample in enumerate(samples) if sample.labels(head) is not None]
-    truth = [name in (samples[index].labels(head) or ()) for index in judged]
+    judged = [index for index, sample in enumerate(samples) if _labels(sample, head) is not None]
+    truth = [name in (_labels(samples[index], head) or ()) for index in judged]
     return scores[judged], np.array(truth, np.bool_)
 
 
@@ -296,7 +311,16 @@ def _classes(samples: Sequence[Sample], config: Config) -> dict[str, tuple[str, 
         names = {name for sample in samples for name in sample.labels(head) or ()}
         if names:
             found[head] = tuple(sorted(names, key=lambda name: (order.get(name, 0), name)))
+    forms = Counter(
+        is_long(sample.title, sample.body) for sample in samples if sample.topics is not None
+    )
+    if min(forms[True], forms[False]) >= FEWEST_OF_FORM:
+        found[TOPICS[1]] = found[TOPICS[0]]
     return found
+
+
+def _labels(sample: Sample, head: str) -> tuple[str, ...] | None:
+    return sample.labels(TOPICS[0] if head in TOPICS else head)
 
 
 def _rounded(values: NDArray[np.floating]) -> Floats:
