@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzers.features import BODY_READ, BUCKETS, KINDS, TITLE_READ, Features
-from analyzers.model_files import ModelError
+from analyzers.model_files import TOPICS, ModelError
 from analyzers.new_rules import Digests
 
 Floats = NDArray[np.float32]
@@ -23,8 +23,6 @@ MOST_WORDS = 4
 # Posts, and letters: a text of so many characters is long.
 FORMS = ("short", "long")
 LONG = 120
-# The heads that tell the topics of a form: letters say at length what posts say in a word.
-TOPICS = ("topics", "topics_long")
 # 1 + ln(count), for as many signs as are read of a post, and more.
 _TIMES = (1 + np.log(np.arange(2 * (TITLE_READ + BODY_READ)).clip(1))).astype(np.float32)
 # As arrays: with a single post, numpy takes longer to make one of a number than to reckon with it.

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from analyzers.classify import TOPICS, Model, Rows, Scores, is_long, strongest
+from analyzers.classify import Model, Rows, Scores, is_long, strongest
 from analyzers.keywords import RuleMatch
+from analyzers.model_files import TOPICS
 from analyzers.new_rules import DECIDES
 from schemas.posts import Owed, Post, SourceKind, Why
 

@@ -32,6 +32,9 @@ SEEN = "seen_rows"
 VERSION_LENGTH = 10
 REMEDY = "fit it anew with `huisheng train`, or set analyze.model to shipped or none"
 SHIPPED = Path(__file__).parent / "model"
+# The heads that tell the topics of posts, and of letters, which say at length what posts say in a
+# word.
+TOPICS = ("topics", "topics_long")
 SETTINGS = {"shipped": SHIPPED, "none": None}
 
 _NUMBERS = re.compile(r"[<|](?:f[248]|[iu][1248]|b1)")
@@ -291,7 +294,7 @@ def _card(place: Path, text: bytes) -> Card:
 
 
 def _check_classes(place: Path, card: Card) -> None:
-    if heads := sorted(set(card.classes) - set(HEADS)):
+    if heads := sorted(set(card.classes) - {*HEADS, *TOPICS}):
         raise _bad(place, f"has classes of {heads[0]}, which no one asks for")
     owed = sorted(set(card.classes.get("owed", ())) - {each.value for each in Owed})
     if owed:

@@ -1,9 +1,10 @@
 """Posts in, their tags out: pure, no clock, no disk. Called by the worker and the command line."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
-from analyzers.classify import Model
+from analyzers.classify import Model, Scores
 from analyzers.decisions import (
     Decided,
     Found,
@@ -15,6 +16,7 @@ from analyzers.features import extract
 from analyzers.keywords import RuleBook, RuleMatch
 from analyzers.model_files import ModelError, folder_of, load
 from analyzers.new_rules import Files, Knowledge
+from analyzers.pieces import DOUBTED, pieces, together
 from analyzers.reading import Reading, read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
@@ -60,6 +62,8 @@ class Tagger:
         if model:
             self._weighing = ModelDecisions(model, self._rules, self._topics)
             self._signals = SignalReader(list(named), model.signals)
+            place = model.columns.slices.get("danger")
+            self._danger_column = place.start if place else None
 
     def tag(self, post: Post) -> Tags:
         return self.tag_many([post])[0]
@@ -94,8 +98,31 @@ class Tagger:
             return [self._rules.decide(each) for each in found]
         features = extract(readings)
         scores = self._model.score(features, self._signals.read(readings, matches))
+        self._look_closer(found, scores)
         weighed = weighed_posts(scores, features.words)
         return [self._weighing.decide(*each) for each in zip(found, weighed, strict=True)]
+
+    def _look_closer(self, found: Sequence[Found], scores: Scores) -> None:
+        """Of long texts that may tell of danger, the probability by their pieces as well."""
+        column = self._danger_column
+        if column is None or self._model is None:
+            return
+        doubted = [
+            (index, pieces(each.post.title, each.post.body))
+            for index, each in enumerate(found)
+            if each.is_long and scores.probabilities[index, column] >= DOUBTED
+        ]
+        texts = [text for _, of_post in doubted for text in of_post]
+        if not texts:
+            return
+        readings = [read("", text, self._segmenter) for text in texts]
+        matches = [self._book.match(reading) for reading in readings]
+        signals = self._signals.read(readings, matches)
+        told = iter(self._model.score(extract(readings), signals).probabilities[:, column].tolist())
+        for index, of_post in doubted:
+            worst = max(islice(told, len(of_post)))
+            whole = float(scores.probabilities[index, column])
+            scores.probabilities[index, column] = together(whole, worst)
 
     def _found(self, post: Post, matches: Sequence[RuleMatch | None]) -> Found:
         danger, *rest = matches

@@ -17,12 +17,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from analyzers.classify import TOPICS, Columns, Floats, Model, is_long
+from analyzers.classify import Columns, Floats, Model, is_long
 from analyzers.features import BITS, BUCKETS, extract
 from analyzers.folds import folds
 from analyzers.keywords import RuleBook
 from analyzers.labelled import FEWEST, HEADS, Sample
+from analyzers.model_files import TOPICS
 from analyzers.new_rules import Digests, rule_digests
+from analyzers.pieces import pieces
 from analyzers.reading import read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
@@ -49,7 +51,7 @@ UNSEEN = 0.1
 LEAN = {"mention": 0.1, "not_education": 0.1}
 # A class is said from this score on, in short texts and in long ones: in a letter a second topic is
 # more often wrong than missed.
-LEAST_SCORE = {"topics": (0.0, 0.3), "topics_long": (0.3, 0.3)}
+LEAST_SCORE = {"topics": (0.15, 0.3), "topics_long": (0.3, 0.3)}
 # The rules say nothing of departments.
 WITHOUT_SIGNALS = {"department"}
 # The classes of these stand against each other, by the highest score: a sigmoid for each would
@@ -82,6 +84,16 @@ class Material:
     counts: Matrix
     signals: Floats
     rules: Digests
+    pieces: "Pieces"
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Of the long texts of which danger is judged: `owners` (pieces): whose it is."""
+
+    owners: NDArray[np.int64]
+    counts: Matrix
+    signals: Floats
 
 
 def fit(samples: Sequence[Sample], config: Config, told: Told = lambda share: None) -> Model:
@@ -100,17 +112,36 @@ def prepare(samples: Sequence[Sample], config: Config) -> Material:
     segmenter = Segmenter(config.settings.analyze.engine, [*words_to_know(config.units), *words])
     book, names = RuleBook(files), signal_names(list(named), files)
     reader = SignalReader(list(named), names)
-    readings = [read(sample.title, sample.body, segmenter) for sample in samples]
-    signals, counts = [], []
-    for start in range(0, len(readings), AT_ONCE):
-        batch = readings[start : start + AT_ONCE]
-        signals.append(reader.read(batch, [book.match(reading) for reading in batch]))
-        found = extract(batch)
-        ones = np.ones(len(found.posts), np.float32)
-        shape = (len(batch), BUCKETS)
-        counts.append(sparse.csr_matrix((ones, (found.posts, found.buckets)), shape))
+
+    def look(texts: Sequence[tuple[str, str]]) -> tuple[Matrix, Floats]:
+        counts, signals = (
+            [sparse.csr_matrix((0, BUCKETS), dtype=np.float32)],
+            [np.zeros((0, len(names)), np.float32)],
+        )
+        for start in range(0, len(texts), AT_ONCE):
+            batch = [read(*text, segmenter) for text in texts[start : start + AT_ONCE]]
+            signals.append(reader.read(batch, [book.match(reading) for reading in batch]))
+            found = extract(batch)
+            ones = np.ones(len(found.posts), np.float32)
+            shape = (len(batch), BUCKETS)
+            counts.append(sparse.csr_matrix((ones, (found.posts, found.buckets)), shape))
+        return sparse.vstack(counts).tocsr(), np.vstack(signals)
+
+    owners, texts = _cut(samples)
     rules = rule_digests(list(named), files)
-    return Material(samples, names, sparse.vstack(counts).tocsr(), np.vstack(signals), rules)
+    whole = look([(sample.title, sample.body) for sample in samples])
+    return Material(samples, names, *whole, rules, Pieces(owners, *look(texts)))
+
+
+def _cut(samples: Sequence[Sample]) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
+    """Whose piece it is, and its text. Of words that were cut before the sentences are lost."""
+    found = [
+        (index, ("", piece))
+        for index, sample in enumerate(samples)
+        if sample.danger is not None and not sample.tokens and is_long(sample.title, sample.body)
+        for piece in pieces(sample.title, sample.body)
+    ]
+    return np.array([index for index, _ in found], np.int64), [text for _, text in found]
 
 
 def fit_on(material: Material, columns: Columns, chosen: NDArray[np.int64]) -> Model:
@@ -211,6 +242,8 @@ def _calibrated(model: Model, material: Material, columns: Columns, told: Told) 
         inputs = design(part, material.counts[unseen], material.signals[unseen])
         weights = np.vstack([part.weights, part.signal_weights])
         scores[unseen] = inputs @ weights + part.bias
+        if "danger" in columns.classes:
+            _look_closer(part, material.pieces, unseen, scores[:, columns.slices["danger"].start])
         told((fold + 2) / (CALIBRATION_FOLDS + 1))
     for head, place in columns.slices.items():
         column_of = range(place.start, place.stop)
@@ -227,6 +260,17 @@ def _calibrated(model: Model, material: Material, columns: Columns, told: Told) 
         if head == "danger":
             _set_danger(model, place.start, judged[0], _long(material.samples, head))
     return model
+
+
+def _look_closer(model: Model, pieces: Pieces, chosen: NDArray[np.int64], scores: Floats) -> None:
+    """In place: the danger of long texts by the whole and by its worst piece, as tag.py reads."""
+    mine = np.flatnonzero(np.isin(pieces.owners, chosen))
+    column = model.columns.slices["danger"].start
+    inputs = design(model, pieces.counts[mine], pieces.signals[mine])
+    told = inputs @ np.append(model.weights[:, column], model.signal_weights[:, column])
+    worst = np.full(len(scores), -np.inf, np.float32)
+    np.maximum.at(worst, pieces.owners[mine], told + model.bias[column])
+    scores[:] = np.where(np.isfinite(worst), (scores + worst) / 2, scores)
 
 
 Judged = tuple[Floats, NDArray[np.bool_]]

@@ -158,6 +158,18 @@ def test_not_education_stands_alone_or_not_at_all() -> None:
     assert decide(found(), three).topics == ("fees", "exams", "boarding")
 
 
+@pytest.mark.parametrize(("body", "topic"), [("饭呀", "fees"), ("饭" * LONG, "exams")])
+def test_topics_of_letters_are_told_apart_from_those_of_posts(body: str, topic: str) -> None:
+    classes = {"topics": TOPICS, "topics_long": TOPICS}
+    of_posts = [0.9 if name == "fees" else 0.1 for name in TOPICS]
+    of_letters = [0.8 if name == "exams" else 0.1 for name in TOPICS]
+    told = Weighed([*of_posts, *of_letters], WORDS, ROWS)
+    what = found()._replace(post=post(body))
+    decided = ModelDecisions(model(classes), RULES, TOPICS).decide(what, told)
+    assert decided.topics == (topic,)
+    assert whys(decided, topic)[0][2] == (0.9 if topic == "fees" else 0.8)
+
+
 def test_danger_that_may_be_ours_is_not_left_without_a_matter() -> None:
     doubted = {"not_education": ELSEWHERE - 0.01, "fees": 0.2, "exams": 0.1, "danger": 0.9}
     passing = {"fees": match(0.0), "not_education": match(3)}

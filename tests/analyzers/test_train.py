@@ -11,9 +11,10 @@ import scipy.sparse as sparse
 from analyzers.classify import Model
 from analyzers.labelled import FEWEST, Sample, learnable
 from analyzers.model_files import save
+from analyzers.pieces import SIZE
 from analyzers.segment import Segmenter
 from analyzers.tag import Tagger
-from analyzers.train import _set_danger, _telling, fit
+from analyzers.train import FEWEST_OF_FORM, _set_danger, _telling, fit
 from schemas.posts import Owed, SourceKind
 from tests.analyzers.fitted import EDUCATION, OFFICES, config, model, samples, small
 from tests.analyzers.models import card
@@ -201,3 +202,38 @@ def test_topics_are_calibrated_together() -> None:
     place = model().columns.slices["topics"]
     assert len(set(model().slope[place].tolist())) == 1
     assert len(set(model().shift[place].tolist())) == 1
+
+
+FILLING = "今天天气很好，我们一家人去公园散步，看到了很多花和鸟，孩子们玩得很开心。"
+
+
+def letters(given: Sequence[Sample]) -> list[Sample]:
+    return [replace(each, body=FILLING * 4 + each.body) for each in given]
+
+
+def test_letters_have_topics_of_their_own_where_there_are_enough() -> None:
+    posts = two_topics(FEWEST_OF_FORM // 2)
+    few = fit([*posts, *letters(posts)[:-1]], SMALL)
+    assert list(few.columns.classes) == ["topics"]
+    enough = fit([*posts, *letters(posts)], SMALL)
+    assert enough.columns.classes["topics_long"] == enough.columns.classes["topics"]
+    assert finite(enough)
+    texts = MEALS.format("龘"), FEES.format("龘")
+    expected = [("boarding",), ("fees",)]
+    assert tags_of(enough, *texts) == tags_of(enough, *(FILLING * 4 + text for text in texts))
+    assert tags_of(enough, *texts) == expected
+
+
+def test_danger_in_half_a_sentence_of_a_letter_is_heard_by_its_piece() -> None:
+    told = [each for each in samples() if each.danger and len(each.body) < SIZE]
+    posts = [replace(each, body=FILLING * 10 + each.body + FILLING * 2).post() for each in told]
+    tagger, whole = Tagger(config(), model()), Tagger(config(), model())
+    whole._danger_column = None
+    heard, before = (
+        sum(why.score or 0 for tags in tagged for why in tags.why if why.tag == "danger")
+        for tagged in (tagger.tag_many(posts), whole.tag_many(posts))
+    )
+    assert len(told) > 20
+    assert heard > before
+    assert [tagger.tag(each) for each in posts[:5]] == tagger.tag_many(posts[:5])
+    assert not tagger.tag(sample(FILLING * 6).post()).danger
