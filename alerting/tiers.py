@@ -242,6 +242,9 @@ def _close(matter: Matter, moment: Moment) -> Decision:
         below_since=None,
         danger_at=None,
         news_at=None,
+        # Stored once more, with an edit, what it met is nothing new when it opens again.
+        danger_cleared_at=moment.at,
+        news_cleared_at=moment.at,
     )
     return closed, _event(closed, moment, EventKind.CLOSED, NotifyReason.QUIET)
 

@@ -22,7 +22,7 @@ from runtime.logs import Outage, logger
 from runtime.metrics import Metrics
 from schemas.matters import Action, Matter, MatterKey, Tier
 from schemas.windows import DAY, EMPTY
-from storage.counts import EPOCH, OVERLAP, freeze, mark, recount, set_mark, store_time
+from storage.counts import EPOCH, freeze, mark, recount, set_mark, store_time
 from storage.leadership import Deposed, Lead, take_lead
 from storage.matter_windows import MatterWindow, save_windows
 from storage.matters import actions_of, insert_events, load_matters, save_matters
@@ -153,7 +153,9 @@ class Alerter:
         term.decided = at
         with self.parts.metrics.query_seconds.labels("windows").time():
             begun = store_time(term.lead)
-            counts = self.parts.windows.counts(at, min(term.heard, begun) - OVERLAP)
+            # If the store's clock went back, what it stored meanwhile is not known.
+            heard = term.heard - BEHIND if term.heard <= begun else EPOCH
+            counts = self.parts.windows.counts(at, heard)
         watched = coverage(self.parts.store, self.parts.config.sources, at, DAY)
         keys = set(counts) | {key for key, matter in term.matters.items() if matter.open}
         moments = [Moment(key, at, counts.get(key, EMPTY), watched) for key in keys]

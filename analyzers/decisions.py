@@ -20,8 +20,8 @@ MOST_TOPICS = 3
 # A topic whose score is a smaller share of the first one's is a passing word.
 CENTRAL_SHARE = 0.5
 MOST_WORDS = 8
-# Of danger it is believed from this probability on that it has nothing to do with a school: to miss
-# one that has is worse than three that had not.
+# Of danger it is believed from this probability on that it is of a topic that forms no matter: to
+# miss one that is not is worse than three that are.
 ELSEWHERE = 0.75
 # Danger by rules alone takes a rule of this weight: lighter ones, however many, are hints for the
 # classifier.
@@ -111,11 +111,17 @@ class Weighed(NamedTuple):
 
 class ModelDecisions:
     """By rules and classifier together; topics that it does not know are left to the rules, and
-    those that it knows beyond the configured `topics` are never said.
+    those that it knows beyond the configured `topics` are never said. `silent` form no matter.
     """
 
-    def __init__(self, model: Model, rules: RuleDecisions, topics: Collection[str]) -> None:
-        self._model, self._rules = model, rules
+    def __init__(
+        self,
+        model: Model,
+        rules: RuleDecisions,
+        topics: Collection[str],
+        silent: Collection[str] = (NOT_EDUCATION,),
+    ) -> None:
+        self._model, self._rules, self._silent = model, rules, silent
         slices, self._classes = model.columns.slices, model.columns.classes
         self._places = {head: (place.start, place.stop) for head, place in slices.items()}
         # Of short texts, and of long ones.
@@ -170,11 +176,13 @@ class ModelDecisions:
 
     def _add_topics(self, decided: Decided, found: Found, scored: Weighed) -> None:
         ranked = self._ranked(found, scored)
-        if ranked[0] == NOT_EDUCATION:
-            # It forms no matter: danger that may be ours is not left without one.
-            doubted = decided.danger and self._may_be_ours(found, scored)
-            ranked = [self._likeliest_of_ours(found, scored)] if doubted else ranked[:1]
-        about = [key for key in ranked if key != NOT_EDUCATION][:MOST_TOPICS]
+        first = ranked[0]
+        if first == NOT_EDUCATION:
+            ranked = ranked[:1]
+        if first in self._silent and decided.danger and self._may_be_ours(first, found, scored):
+            # Danger that may be ours is not left without a matter.
+            ranked = [self._likeliest_of_ours(found, scored), *ranked]
+        about = [key for key in dict.fromkeys(ranked) if key != NOT_EDUCATION][:MOST_TOPICS]
         decided.topics = tuple(about or ranked[:1])
         columns = self._topics[found.is_long]
         for key in decided.topics:
@@ -207,15 +215,15 @@ class ModelDecisions:
         certain = match is not None and match.heaviest >= DECIDES
         return (1.0 if column is None else scored.probabilities[column]) + certain
 
-    def _may_be_ours(self, found: Found, scored: Weighed) -> bool:
-        """Whether the rules see any other topic, and the classifier is not sure of this one."""
+    def _may_be_ours(self, first: str, found: Found, scored: Weighed) -> bool:
+        """Whether the rules see any other topic, and the classifier is not sure of the first."""
         by_rules = self._rules.topics(found, self._rules.danger(found) is not None)
-        seen = any(key != NOT_EDUCATION for key, _ in by_rules)
-        return seen and self._rank(NOT_EDUCATION, found, scored) < ELSEWHERE
+        seen = any(key not in self._silent for key, _ in by_rules)
+        return seen and self._rank(first, found, scored) < ELSEWHERE
 
     def _likeliest_of_ours(self, found: Found, scored: Weighed) -> str:
         columns = self._topics[found.is_long].items()
-        likely = {key: scored.probabilities[at] for key, at in columns if key != NOT_EDUCATION}
+        likely = {key: scored.probabilities[at] for key, at in columns if key not in self._silent}
         return max(likely, key=lambda key: likely[key], default=NOT_EDUCATION)
 
     def _add_owed(self, decided: Decided, found: Found, scored: Weighed) -> None:

@@ -11,6 +11,7 @@ from math import sqrt
 # About as long as a post, of which more is known: of so many characters, or to the next full stop.
 SIZE = 90
 MOST_READ = 1000
+TITLE_READ = 150
 # Danger that is less likely than this, by the whole text, is not looked for in its pieces.
 DOUBTED = 0.02
 _SENTENCE = re.compile(r"[^。！？!?；;\n]*[。！？!?；;\n]?")
@@ -19,7 +20,7 @@ _SENTENCE = re.compile(r"[^。！？!?；;\n]*[。！？!?；;\n]?")
 def pieces(title: str, body: str) -> list[str]:
     """The title and the body, sentence by sentence, short ones together and long ones cut."""
     found, held = [], ""
-    for part in _parts(f"{title}\n{body}"[:MOST_READ]):
+    for part in _parts(f"{title[:TITLE_READ]}\n{body}"[:MOST_READ]):
         if held and len(held) + len(part) > SIZE:
             found.append(held)
             held = ""

@@ -60,7 +60,8 @@ class Tagger:
         self._rules = RuleDecisions(self._harm)
         self._model = model
         if model:
-            self._weighing = ModelDecisions(model, self._rules, self._topics)
+            silent = {topic.key for topic in config.topics if not topic.forms_matter}
+            self._weighing = ModelDecisions(model, self._rules, self._topics, silent)
             self._signals = SignalReader(list(named), model.signals)
             place = model.columns.slices.get("danger")
             self._danger_column = place.start if place else None
@@ -120,8 +121,8 @@ class Tagger:
         signals = self._signals.read(readings, matches)
         told = iter(self._model.score(extract(readings), signals).probabilities[:, column].tolist())
         for index, of_post in doubted:
-            worst = max(islice(told, len(of_post)))
             whole = float(scores.probabilities[index, column])
+            worst = max(islice(told, len(of_post)), default=whole)
             scores.probabilities[index, column] = together(whole, worst)
 
     def _found(self, post: Post, matches: Sequence[RuleMatch | None]) -> Found:

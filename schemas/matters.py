@@ -97,7 +97,7 @@ class Matter:
     `entry_level`: the volume by which the tier was entered, None where a latch gave it;
     `clock_since`: when the report-by clock was last started; `below_since`: the measure has been
     too low for the tier; `danger_at`, `news_at`: latched since; `danger_cleared_at`,
-    `news_cleared_at`: up to when an operator has dealt with such posts.
+    `news_cleared_at`: up to when an operator, or the closing, has dealt with such posts.
     """
 
     id: str

@@ -64,17 +64,21 @@ MARKS = (
     AND seen_at > {at:DateTime64(3)} - INTERVAL 24 HOUR
 """
 )
-# Those that were seen longer ago, but have come into the store since the last decision. What counts
-# from the very time it was seen is a new source's history, or can't be told from it.
+# Those that were seen longer ago, but have come into the store since the last decision, and would
+# open a matter: an article without a concern is old by then. What counts from the very time it was
+# seen is a new source's history, or can't be told from it.
 LATE_MARKS = (
     MARK
     % """
     (toStartOfHour(counted_at), source, id) IN
     (
         SELECT toStartOfHour(counted_at), source, id FROM posts
-        WHERE inserted_at > {heard:DateTime64(3)} AND (danger OR source_kind = 'news')
-            AND seen_at > {latest:DateTime64(3)} AND seen_at > counted_at
+        WHERE toStartOfHour(counted_at) >= toStartOfHour({latest:DateTime64(3)} - INTERVAL 48 HOUR)
+            AND inserted_at > {heard:DateTime64(3)}
+            AND (danger OR source_kind = 'news' AND owed IN ('complaint', 'claim_to_verify'))
+            AND seen_at > {latest:DateTime64(3)}
             AND seen_at <= {at:DateTime64(3)} - INTERVAL 24 HOUR
+            AND (seen_at > counted_at OR published_at > seen_at)
     )
 """
 )
@@ -163,13 +167,12 @@ class SqlWindows:
         params = {"at": at, "openers": self.rules.openers, "silent": silent}
         posts = self._by_matter(POSTS, params)
         marks = self._by_matter(MARKS, params)
-        if heard:
-            late = {**params, "heard": heard, "latest": at - LATEST}
-            marks = _later(marks, self._by_matter(LATE_MARKS, late))
+        since = {"heard": heard, "latest": at - LATEST}
+        late = self._by_matter(LATE_MARKS, {**params, **since}) if heard else {}
         gains = self._by_matter(GAINS, params)
         counted = {
-            key: _counts(posts.get(key), marks.get(key), gains.get(key))
-            for key in posts.keys() | marks.keys() | gains.keys()
+            key: _counts(posts.get(key), gains.get(key), marks.get(key), late.get(key))
+            for key in posts.keys() | gains.keys() | marks.keys() | late.keys()
         }
         return {key: counts for key, counts in counted.items() if counts != EMPTY}
 
@@ -180,17 +183,15 @@ class SqlWindows:
         }
 
 
-def _later(some: ByMatter, others: ByMatter) -> ByMatter:
-    """Of each sort of mark the later time."""
-    both = some.keys() & others.keys()
-    merged = {key: tuple(map(max, some[key], others[key])) for key in both}
-    return {**some, **others, **merged}
-
-
-def _counts(posts: Row | None, marks: Row | None, gains: Row | None) -> WindowCounts:
+def _counts(
+    posts: Row | None, gains: Row | None, marks: Row | None, late: Row | None
+) -> WindowCounts:
+    """What came late opens a matter, and does not keep one open."""
     posts = posts or (0,) * 9 + ((), 0)
     day, recent, before, views = gains or (0, 0, 0, 0)
-    news, news_concern, danger = _seen(marks)
+    in_time = _seen(marks)
+    both = zip(in_time, _seen(late), strict=True)
+    news, news_concern, danger = (max(filter(None, each), default=None) for each in both)
     return WindowCounts(
         day=Span(posts[0], posts[1], day),
         recent=Span(posts[2], posts[3], recent),
@@ -203,7 +204,7 @@ def _counts(posts: Row | None, marks: Row | None, gains: Row | None) -> WindowCo
         news=news,
         news_concern=news_concern,
         danger=danger,
-        active=posts[10] > 0 or bool(news or danger),
+        active=posts[10] > 0 or any(in_time),
     )
 
 

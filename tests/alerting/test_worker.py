@@ -213,6 +213,23 @@ def test_what_a_crash_cut_off_is_decided_by_the_next_alerter(office: Office) -> 
     assert office.events() == [(EventKind.OPENED, Tier.GRAVE)]
 
 
+def test_an_edit_of_danger_that_a_closed_matter_met_is_nothing_new(office: Office) -> None:
+    at, alerter = office.clock.now(), office.alerter()
+    met = tagged(raw_post("1", at, seen_at=at + minutes(1)), danger=True)
+    office.clock.advance(minutes(1))
+    insert_posts(office.store, [met])
+    alerter.run_once()
+    office.clock.advance(minutes(49 * 60))
+    alerter.run_once()
+    assert office.events()[-1] == (EventKind.CLOSED, Tier.GRAVE)
+    office.clock.advance(minutes(24 * 60))
+    complain(office, "a", "b", "c")
+    insert_posts(office.store, [met])
+    alerter.run_once()
+    assert office.events()[-1] == (EventKind.REOPENED, Tier.GENERAL)
+    assert alerter.run_once() == []
+
+
 class SlowToDelete(Store):
     """Its deletions are not answered in time."""
 

@@ -65,14 +65,14 @@ def decide(
     what: Found,
     scores: Mapping[str, float] | None = None,
     heads: Sequence[str] = ("topics", "owed", "danger"),
+    silent: Sequence[str] = ("not_education",),
 ) -> Decided:
     """By a model of some heads; `scores` of the classes, 0.1 where none is given."""
     classes = {head: ALL[head] for head in heads}
     names = [name for head in classes.values() for name in head]
     told = [(scores or {}).get(name, 0.1) for name in names]
-    return ModelDecisions(model(classes), RULES, classes.get("topics", ())).decide(
-        what, Weighed(told, WORDS, ROWS)
-    )
+    decisions = ModelDecisions(model(classes), RULES, classes.get("topics", ()), silent)
+    return decisions.decide(what, Weighed(told, WORDS, ROWS))
 
 
 def whys(decided: Decided, tag: str) -> list[tuple[str, tuple[str, ...], float | None]]:
@@ -178,6 +178,9 @@ def test_danger_that_may_be_ours_is_not_left_without_a_matter() -> None:
     assert ("rule", ("词",), None) in whys(decided, "fees")
     assert decide(found(passing), {**doubted, "danger": 0.1}).topics == ("not_education",)
     assert decide(found(danger=match(1)), doubted).topics == ("not_education",)
+    thanks = {**doubted, "not_education": 0.1, "transport": 0.7}
+    silent = decide(found(passing, danger=match(1)), thanks, silent=("transport", "not_education"))
+    assert silent.topics == ("fees", "transport")
     elsewhere = {**doubted, "not_education": ELSEWHERE}
     assert decide(found(passing, danger=match(1)), elsewhere).topics == ("not_education",)
     certain = {**passing, "not_education": match(DECIDES)}

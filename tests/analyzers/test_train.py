@@ -237,3 +237,9 @@ def test_danger_in_half_a_sentence_of_a_letter_is_heard_by_its_piece() -> None:
     assert heard > before
     assert [tagger.tag(each) for each in posts[:5]] == tagger.tag_many(posts[:5])
     assert not tagger.tag(sample(FILLING * 6).post()).danger
+
+
+def test_a_long_text_without_a_word_is_no_trouble_to_the_others_of_its_batch() -> None:
+    tagger = Tagger(config(), replace(model(), shift=model().shift + np.float32(9)))
+    posts = [sample(text).post() for text in (FILLING * 6, " " * 500, "。" * 500)]
+    assert tagger.tag_many(posts) == [tagger.tag(each) for each in posts]

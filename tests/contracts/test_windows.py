@@ -217,13 +217,21 @@ def test_danger_that_was_stored_since_the_last_decision_counts(provider: Sql) ->
     seen = START + minutes(1)
     dated = tagged(raw_post("1", seen_at=seen), danger=True)
     report = raw_post("2", seen_at=seen, source_kind=SourceKind.NEWS)
+    article = raw_post("4", seen_at=seen, source_kind=SourceKind.NEWS)
+    ahead = raw_post("5", seen, seen_at=seen, published_at=seen + minutes(2))
     history = tagged(raw_post("3", START + minutes(2)), danger=True, topics=("fees",))
-    insert_posts(provider.store, [dated, tagged(report), history])
+    others = [
+        tagged(article, topics=("exams",), owed=Owed.MENTION),
+        tagged(ahead, topics=("transport",), danger=True),
+    ]
+    insert_posts(provider.store, [dated, tagged(report), history, *others])
     windows, before = SqlWindows(provider.store, RULES), store_time(provider.store)
     for days, found in ((2, seen), (7, seen), (8, None)):
         late = windows.counts(START + minutes(days * 24 * HOUR), before - minutes(1))
         assert late.get(FOOD, EMPTY).danger == late.get(FOOD, EMPTY).news_concern == found
+        assert late.get(MatterKey("transport", ""), EMPTY).danger == found
         assert late.get(MatterKey("fees", ""), EMPTY).danger is None
+        assert late.get(MatterKey("exams", ""), EMPTY).news is None
     assert FOOD not in windows.counts(START + minutes(2 * 24 * HOUR), before + minutes(1))
 
 
