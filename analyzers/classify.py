@@ -30,6 +30,9 @@ _ROW_BITS, _ROW = np.array(32), np.array((1 << 32) - 1)
 _LEAST_LENGTH = np.array(1e-12, np.float32)
 # e to the power of more is no number of single precision.
 _ONE, _MOST_AGAINST = np.array(1, np.float32), np.array(88, np.float32)
+# A product of more numbers, with a vector or a matrix, is shared out among threads, which wait for
+# each other longer than it takes.
+_VECTOR, _MATRIX = 8_192, 131_072
 REFIT = "fit it anew with `huisheng train`"
 
 
@@ -103,11 +106,15 @@ class Model:
     def decide(self, features: Features, signals: Floats) -> Floats:
         """The score of each post (row) for each class (column), as scikit-learn's estimators
         score the same features: TF-IDF with 1 + ln(count), of length 1, and the signals."""
-        return self._decide(features.posts, self._rows(features.buckets), signals)
+        everything = [slice(None)] * len(signals)
+        return self._decide(features.posts, self._rows(features.buckets), signals, everything)
 
-    def score(self, features: Features, signals: Floats) -> Scores:
+    def score(self, features: Features, signals: Floats, long: Sequence[bool]) -> Scores:
+        """`long`: which posts are long; the topics of the other form are not weighed."""
         rows = self._rows(features.buckets)
-        scores = self._decide(features.posts, rows, signals)
+        scores = self._decide(
+            features.posts, rows, signals, [self._columns_of[each] for each in long]
+        )
         against = np.minimum(-(self.slope * scores + self.shift), _MOST_AGAINST)
         return Scores(_ONE / (_ONE + np.exp(against)), rows[: sum(map(len, features.words))])
 
@@ -119,19 +126,40 @@ class Model:
         weights: Floats = self.weights[rows, column]
         return weights * self.idf.take(rows, mode="clip") * (rows >= 0)
 
-    def _decide(self, posts: NDArray[np.int64], rows: Rows, signals: Floats) -> Floats:
+    @cached_property
+    def _columns_of(self) -> tuple[slice, slice]:
+        """What is weighed of short texts, and of long ones: the topics of these stand last."""
+        slices, (short, long) = self.columns.slices, TOPICS
+        if long not in slices:
+            return slice(None), slice(None)
+        return slice(0, slices[long].start), slice(slices[short].stop, None)
+
+    def _decide(
+        self, posts: NDArray[np.int64], rows: Rows, signals: Floats, columns: Sequence[slice]
+    ) -> Floats:
         total = len(signals)
         posts, known, counts = _counted(posts, rows)
         values = _TIMES.take(counts) * self.idf.take(known)
         length = np.sqrt(np.bincount(posts, values * values, total)).astype(np.float32)
         values /= np.maximum(length, _LEAST_LENGTH).take(posts)
-        scores = signals.astype(np.float64) @ self._ready.signal_weights
+        scores = self._of_signals(signals.astype(np.float64))
         scores += self._ready.bias
         weights = self.weights.take(known, 0, mode="clip")
         ends = posts.searchsorted(np.arange(total), "right").tolist()
-        for score, (start, end) in zip(scores, pairwise([0, *ends]), strict=True):
-            score += values[start:end].dot(weights[start:end])
+        step = max(1, _VECTOR // max(1, len(self.columns)))
+        for score, (start, end), asked in zip(scores, pairwise([0, *ends]), columns, strict=True):
+            for at in range(start, end, step):
+                to = min(at + step, end)
+                score[asked] += values[at:to].dot(weights[at:to, asked])
         return scores.astype(np.float32)
+
+    def _of_signals(self, signals: Doubles) -> Doubles:
+        weights = self._ready.signal_weights
+        step = max(1, _MATRIX // max(1, weights.size))
+        if len(signals) <= step:
+            return signals @ weights
+        starts = range(0, len(signals), step)
+        return np.concatenate([signals[start : start + step] @ weights for start in starts])
 
     def _rows(self, buckets: NDArray[np.int64]) -> Rows:
         return self._ready.table.take(buckets)
@@ -223,9 +251,12 @@ def _wrong(model: Model, features: Mapping[str, Any]) -> str:
     rows, columns, signals = len(model.buckets), len(model.columns), len(model.signals)
     if (features["kinds"], features["buckets"]) != (KINDS, BUCKETS):
         return "made for other features"
-    short, long = (model.columns.classes.get(head) for head in TOPICS)
-    if long is not None and long != short:
-        return f"{TOPICS[1]} names other classes than {TOPICS[0]}"
+    classes, (short, long) = model.columns.classes, TOPICS
+    if long in classes and not (
+        classes.get(short) == classes[long]
+        and (short, long) == (next(iter(classes)), next(reversed(classes)))
+    ):
+        return f"{short}, the first head, and {long}, the last, are not of the same classes"
     shapes = {
         "idf": (rows,),
         "weights": (rows, columns),

@@ -12,8 +12,9 @@ from math import sqrt
 SIZE = 90
 MOST_READ = 1000
 TITLE_READ = 150
-# Danger that is less likely than this, by the whole text, is not looked for in its pieces.
-DOUBTED = 0.02
+# Danger that is less likely than this, by the whole text, is not looked for in its pieces, nor what
+# is sure without them.
+DOUBTED, SURE = 0.03, 0.9
 _SENTENCE = re.compile(r"[^。！？!?；;\n]*[。！？!?；;\n]?")
 
 

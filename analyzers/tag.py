@@ -16,7 +16,7 @@ from analyzers.features import extract
 from analyzers.keywords import RuleBook, RuleMatch
 from analyzers.model_files import ModelError, folder_of, load
 from analyzers.new_rules import Files, Knowledge
-from analyzers.pieces import DOUBTED, pieces, together
+from analyzers.pieces import DOUBTED, SURE, pieces, together
 from analyzers.reading import Reading, read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
@@ -98,20 +98,24 @@ class Tagger:
         if self._model is None or not posts:
             return [self._rules.decide(each) for each in found]
         features = extract(readings)
-        scores = self._model.score(features, self._signals.read(readings, matches))
+        signals = self._signals.read(readings, matches)
+        scores = self._model.score(features, signals, [each.is_long for each in found])
         self._look_closer(found, scores)
         weighed = weighed_posts(scores, features.words)
         return [self._weighing.decide(*each) for each in zip(found, weighed, strict=True)]
 
     def _look_closer(self, found: Sequence[Found], scores: Scores) -> None:
-        """Of long texts that may tell of danger, the probability by their pieces as well."""
+        """Of long texts that may tell of danger, and rules do not decide on, the probability by
+        their pieces as well."""
         column = self._danger_column
         if column is None or self._model is None:
             return
         doubted = [
             (index, pieces(each.post.title, each.post.body))
             for index, each in enumerate(found)
-            if each.is_long and scores.probabilities[index, column] >= DOUBTED
+            if each.is_long
+            and DOUBTED <= scores.probabilities[index, column] < SURE
+            and not self._rules.danger(each)
         ]
         texts = [text for _, of_post in doubted for text in of_post]
         if not texts:
@@ -119,7 +123,9 @@ class Tagger:
         readings = [read("", text, self._segmenter) for text in texts]
         matches = [self._book.match(reading) for reading in readings]
         signals = self._signals.read(readings, matches)
-        told = iter(self._model.score(extract(readings), signals).probabilities[:, column].tolist())
+        short = [False] * len(texts)
+        found_in = self._model.score(extract(readings), signals, short).probabilities
+        told = iter(found_in[:, column].tolist())
         for index, of_post in doubted:
             whole = float(scores.probabilities[index, column])
             worst = max(islice(told, len(of_post)), default=whole)

@@ -158,7 +158,7 @@ def test_what_the_model_knows_nothing_of_is_left_to_the_bias() -> None:
         model(), buckets=model().buckets[:0], idf=model().idf[:0], weights=model().weights[:0]
     )
     assert np.array_equal(known.decide(features, none)[0], model().bias)
-    found = known.score(features, none)
+    found = known.score(features, none, [False])
     assert found.rows.tolist() == [-1] * len(features.words[0])
     assert not known.shares(found.rows, 0).any()
     unknown = model().shares(found.rows, 0)
@@ -168,13 +168,13 @@ def test_what_the_model_knows_nothing_of_is_left_to_the_bias() -> None:
 
 def test_probabilities_lie_between_0_and_1_however_steep() -> None:
     steep = replace(model(), slope=model().slope * np.float32(1e30))
-    found = steep.score(*ready().of(readings()[:64])).probabilities
+    found = steep.score(*ready().of(readings()[:64]), [False] * 64).probabilities
     assert ((found >= 0) & (found <= 1)).all()
 
 
 def test_the_words_named_are_of_the_post_and_speak_for_the_class() -> None:
     features, signals = ready().of(readings())
-    found = model().score(features, signals)
+    found = model().score(features, signals, [False] * len(signals))
     start = 0
     for words in features.words:
         rows = found.rows[start : start + len(words)]

@@ -225,17 +225,17 @@ def test_letters_have_topics_of_their_own_where_there_are_enough() -> None:
 
 
 def test_danger_in_half_a_sentence_of_a_letter_is_heard_by_its_piece() -> None:
-    told = [each for each in samples() if each.danger and len(each.body) < SIZE]
-    posts = [replace(each, body=FILLING * 10 + each.body + FILLING * 2).post() for each in told]
-    tagger, whole = Tagger(config(), model()), Tagger(config(), model())
+    judged = [replace(each, topics=None, owed=None, department=None) for each in samples()]
+    fitted = fit([each for number, each in enumerate(judged) if number % 3], SMALL)
+    fitted.thresholds[1] = 0.2
+    told = [each for each in judged[::3] if each.danger and len(each.body) < SIZE]
+    posts = [replace(each, body=FILLING * 5 + each.body + FILLING).post() for each in told]
+    tagger, whole = Tagger(SMALL, fitted), Tagger(SMALL, fitted)
     whole._danger_column = None
-    heard, before = (
-        sum(why.score or 0 for tags in tagged for why in tags.why if why.tag == "danger")
-        for tagged in (tagger.tag_many(posts), whole.tag_many(posts))
-    )
+    heard = [each.danger for each in tagger.tag_many(posts)]
     assert len(told) > 20
-    assert heard > before
-    assert [tagger.tag(each) for each in posts[:5]] == tagger.tag_many(posts[:5])
+    assert sum(heard) > sum(each.danger for each in whole.tag_many(posts))
+    assert heard == [tagger.tag(each).danger for each in posts]
     assert not tagger.tag(sample(FILLING * 6).post()).danger
 
 
