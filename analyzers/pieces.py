@@ -18,6 +18,11 @@ DOUBTED, SURE = 0.03, 0.9
 _SENTENCE = re.compile(r"[^。！？!?；;\n]*[。！？!?；;\n]?")
 
 
+def has_pieces(title: str, body: str) -> bool:
+    """Less than two pieces are not drowned by each other."""
+    return len(title) + len(body) >= 2 * SIZE
+
+
 def pieces(title: str, body: str) -> list[str]:
     """The title and the body, sentence by sentence, short ones together and long ones cut."""
     found, held = [], ""

@@ -16,7 +16,7 @@ from analyzers.features import extract
 from analyzers.keywords import RuleBook, RuleMatch
 from analyzers.model_files import ModelError, folder_of, load
 from analyzers.new_rules import Files, Knowledge
-from analyzers.pieces import DOUBTED, SURE, pieces, together
+from analyzers.pieces import DOUBTED, SURE, has_pieces, pieces, together
 from analyzers.reading import Reading, read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
@@ -110,11 +110,12 @@ class Tagger:
         column = self._danger_column
         if column is None or self._model is None:
             return
+        whole: list[float] = scores.probabilities[:, column].tolist()
         doubted = [
             (index, pieces(each.post.title, each.post.body))
             for index, each in enumerate(found)
-            if each.is_long
-            and DOUBTED <= scores.probabilities[index, column] < SURE
+            if DOUBTED <= whole[index] < SURE
+            and has_pieces(each.post.title, each.post.body)
             and not self._rules.danger(each)
         ]
         texts = [text for _, of_post in doubted for text in of_post]
@@ -127,9 +128,8 @@ class Tagger:
         found_in = self._model.score(extract(readings), signals, short).probabilities
         told = iter(found_in[:, column].tolist())
         for index, of_post in doubted:
-            whole = float(scores.probabilities[index, column])
-            worst = max(islice(told, len(of_post)), default=whole)
-            scores.probabilities[index, column] = together(whole, worst)
+            worst = max(islice(told, len(of_post)), default=whole[index])
+            scores.probabilities[index, column] = together(whole[index], worst)
 
     def _found(self, post: Post, matches: Sequence[RuleMatch | None]) -> Found:
         danger, *rest = matches

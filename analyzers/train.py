@@ -24,7 +24,7 @@ from analyzers.keywords import RuleBook
 from analyzers.labelled import FEWEST, HEADS, Sample
 from analyzers.model_files import TOPICS
 from analyzers.new_rules import Digests, rule_digests
-from analyzers.pieces import pieces
+from analyzers.pieces import has_pieces, pieces
 from analyzers.reading import read
 from analyzers.rule_syntax import parse_files, quoted_words
 from analyzers.segment import Segmenter
@@ -138,7 +138,7 @@ def _cut(samples: Sequence[Sample]) -> tuple[NDArray[np.int64], list[tuple[str, 
     found = [
         (index, ("", piece))
         for index, sample in enumerate(samples)
-        if sample.danger is not None and not sample.tokens and is_long(sample.title, sample.body)
+        if sample.danger is not None and not sample.tokens and has_pieces(sample.title, sample.body)
         for piece in pieces(sample.title, sample.body)
     ]
     return np.array([index for index, _ in found], np.int64), [text for _, text in found]
