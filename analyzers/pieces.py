@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from itertools import chain
 from math import sqrt
 
+from analyzers.features import TITLE_READ
+
 # About as long as a post, of which more is known: of so many characters, or to the next full stop.
 SIZE = 90
 MOST_READ = 1000
-TITLE_READ = 150
 # Danger that is less likely than this, by the whole text, is not looked for in its pieces, nor what
 # is sure without them.
 DOUBTED, SURE = 0.03, 0.9

@@ -75,6 +75,15 @@ Matrix = Any
 
 
 @dataclass(frozen=True)
+class Pieces:
+    """Of the long texts of which danger is judged: `owners` (pieces): whose it is."""
+
+    owners: NDArray[np.int64]
+    counts: Matrix
+    signals: Floats
+
+
+@dataclass(frozen=True)
 class Material:
     """The samples made ready: `counts` (samples, BUCKETS), `signals` (samples, names). `rules`:
     digests of those that told the signals."""
@@ -84,16 +93,7 @@ class Material:
     counts: Matrix
     signals: Floats
     rules: Digests
-    pieces: "Pieces"
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Of the long texts of which danger is judged: `owners` (pieces): whose it is."""
-
-    owners: NDArray[np.int64]
-    counts: Matrix
-    signals: Floats
+    pieces: Pieces
 
 
 def fit(samples: Sequence[Sample], config: Config, told: Told = lambda share: None) -> Model:

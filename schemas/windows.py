@@ -1,11 +1,10 @@
 """What alerting decides on: the counts of one matter at one moment, whoever counted them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from schemas.matters import MatterKey, Window
+from schemas.matters import Window
 
 DAY = timedelta(hours=24)
 RECENT = timedelta(hours=6)
@@ -90,15 +89,9 @@ EMPTY = WindowCounts(
 )
 
 
-class WindowProvider(Protocol):
-    def counts(self, at: datetime) -> Mapping[MatterKey, WindowCounts]:
-        """The counts at `at` of every matter that has any; what was seen later does not count."""
-        ...
-
-
 @dataclass(frozen=True)
 class WindowRules:
-    """What a provider must know: how many openers to tell, and which topics form no matter."""
+    """What counting must know: how many openers to tell, and which topics form no matter."""
 
     openers: int
     silent_topics: Collection[str]

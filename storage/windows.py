@@ -154,7 +154,7 @@ Marks = tuple[datetime | None, datetime | None, datetime | None]
 
 
 class SqlWindows:
-    """The WindowProvider of the running alerter; `heard` of its counts is a time of the store."""
+    """What the running alerter counts with."""
 
     def __init__(self, store: Store, rules: WindowRules) -> None:
         self.store, self.rules = store, rules
@@ -162,7 +162,9 @@ class SqlWindows:
     def counts(
         self, at: datetime, heard: datetime | None = None
     ) -> Mapping[MatterKey, WindowCounts]:
-        """As of `at`, and what of danger and news was stored after `heard`, however long unseen."""
+        """As of `at` of every matter that has any; what was seen later does not count. Danger and
+        concerns in the news that were stored after `heard`, a time of the store, count as well.
+        """
         silent = sorted(self.rules.silent_topics)
         params = {"at": at, "openers": self.rules.openers, "silent": silent}
         posts = self._by_matter(POSTS, params)

@@ -5,7 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzers.pieces import MOST_READ, SIZE, TITLE_READ, pieces, together
+from analyzers.features import TITLE_READ
+from analyzers.pieces import MOST_READ, SIZE, pieces, together
 
 TEXTS = st.text(alphabet="孩子摔倒了，。！\n ab;", max_size=2 * MOST_READ)
 PROBABILITIES = st.floats(0.001, 0.999)

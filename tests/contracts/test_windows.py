@@ -1,4 +1,4 @@
-"""One contract for every WindowProvider: memory, chDB and a real ClickHouse server.
+"""One contract for all that count windows: memory, chDB and a real ClickHouse server.
 
 Each case is stated once, as what a matter's counts must be; a random stream then shows that memory
 and SQL agree on everything else.
